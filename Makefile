@@ -1,0 +1,46 @@
+# What CI runs, one piece at a time. PYTHON may name another interpreter: make test PYTHON=...
+PYTHON ?= python3
+
+.PHONY: help install test quick lint format types docs conformance bench
+
+help:
+	@echo "install      the package, editable, with everything the tests use"
+	@echo "test         every test;   quick: all but the slow ones"
+	@echo "lint         ruff's rules and format;   format: apply them"
+	@echo "types        mypy --strict"
+	@echo "docs         regenerate docs/command_line.md"
+	@echo "conformance  regenerate docs/conformance.md"
+	@echo "bench        the benchmarks"
+
+install:
+	$(PYTHON) -m pip install -e '.[dev,plot,hdf5,xsd]'
+
+test:
+	$(PYTHON) -m pytest
+
+quick:
+	$(PYTHON) -m pytest -m 'not slow'
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+format:
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+# The package is the repository's root, so mypy looks at it through a link of its name.
+types:
+	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && \
+	ln -s "$(CURDIR)" "$$folder/lemsmith" && cd "$$folder" && \
+	$(PYTHON) -m mypy --config-file "$(CURDIR)/pyproject.toml" \
+	    --cache-dir "$(CURDIR)/.mypy_cache" --package lemsmith
+
+docs:
+	$(PYTHON) docs/generate.py
+
+conformance:
+	$(PYTHON) benchmarks/conformance.py
+
+bench:
+	$(PYTHON) benchmarks/run.py

@@ -1,0 +1,6 @@
+"""`python -m lemsmith` is the command line."""
+
+from .command_line import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Networks to programs, programs to C++ and CUDA."""

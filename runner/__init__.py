@@ -1,0 +1,1 @@
+"""Builds and runs generated programs, and keeps what they recorded."""
