@@ -1,1 +1,5 @@
-"""The shapes of documents: LEMS, NeuroML 2, and validation against them."""
+"""The shapes of documents.
+
+`lems` holds the elements of LEMS as data, `neuroml2/` our own LEMS definitions of the
+NeuroML 2 component types, and `core_types` finds one of those files for an `Include`.
+"""
