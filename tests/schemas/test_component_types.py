@@ -179,8 +179,12 @@ def same_value(ours: Tree, official: Tree) -> bool:
     """Tell whether two trees agree at 20 random points."""
     draw = random.Random(20)
     variables = sorted({*names(ours), *names(official)})
-    for _ in range(20):
-        at = {name: draw.uniform(0.1, 3.0) for name in variables}
+    for point in range(20):
+        # Whole numbers at every second point, so that `.lt.` and `.leq.` meet a tie.
+        at = {
+            name: float(draw.randint(1, 2)) if point % 2 else draw.uniform(0.1, 3.0)
+            for name in variables
+        }
         a, b = value(ours, at), value(official, at)
         if not (math.isclose(a, b, rel_tol=1e-12) or (math.isnan(a) and math.isnan(b))):
             return False
@@ -358,7 +362,7 @@ def test_the_parser_of_this_file_knows_what_it_compares() -> None:
     assert expression_difference("x / (1 + y)", "x/(1+y)") is None
     assert "grouped" in (expression_difference("a + b + c", "a + (b + c)") or "")
     assert "another" in (expression_difference("a + b - c", "a - b + c") or "")
-    assert expression_difference("a .gt. b", "a .geq. b") is not None
+    assert "another" in (expression_difference("a .gt. b", "a .geq. b") or "")
     with pytest.raises(ValueError, match="cannot read"):
         parse("a & b")
 
