@@ -1,0 +1,1 @@
+"""Documents in, symbolic models, documents out."""

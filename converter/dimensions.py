@@ -1,0 +1,174 @@
+"""Dimensions and names of every expression of a component type, checked.
+
+Types that lemsmith itself ships are not checked at run time: a few official definitions are
+dimensionally loose, and our tests hold ours against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..errors import Faults, Place, did_you_mean
+from .expressions import Expression, names
+from .model import Actions, ComponentType, Dynamics, Regime
+from .units import NONE, TIME, Dimension, DimensionError, describe, infer
+
+
+def check_dimensions(
+    types: Mapping[str, ComponentType], constants: Mapping[str, float], faults: Faults
+) -> None:
+    """Note a fault for every unknown name and every dimension that does not fit."""
+    for kind in types.values():
+        if not kind.packaged:
+            _check_type(kind, constants, faults)
+
+
+def known_dimensions(
+    kind: ComponentType, constants: Mapping[str, float]
+) -> dict[str, Dimension | None]:
+    """Return what the expressions of `kind` may name, with its dimension (None: any)."""
+    known: dict[str, Dimension | None] = {name: None for name in constants}
+    known["t"] = TIME
+    groups = (
+        kind.exposures, kind.requirements, kind.properties, kind.parameters,
+        kind.constants, kind.derived_parameters,
+    )
+    for group in groups:
+        known.update({name: member.dimension for name, member in group.items()})
+    if kind.dynamics is not None:
+        known.update({v.name: v.dimension for v in kind.dynamics.state_variables})
+        known.update({v.name: v.dimension for v in kind.dynamics.derived_variables})
+        for regime in kind.dynamics.regimes:
+            known.update({v.name: v.dimension for v in regime.derived_variables})
+    return known
+
+
+def _check_type(kind: ComponentType, constants: Mapping[str, float], faults: Faults) -> None:
+    known = known_dimensions(kind, constants)
+    if kind.dynamics is None:
+        return
+    for expression, place, wanted, what in _expressions(kind.dynamics, known):
+        unknown = sorted(names(expression) - known.keys())
+        for name in unknown:
+            faults.error(
+                f"{what} of {kind.name!r} uses {name!r}, which is not defined there",
+                place,
+                did_you_mean(name, known)
+                or "declare it as a Parameter, a Requirement or a variable",
+            )
+        if unknown:
+            continue
+        try:
+            found = infer(expression, known)
+        except DimensionError as fault:
+            faults.error(f"{what} of {kind.name!r} mixes dimensions: {fault}", place)
+            continue
+        if wanted is not None and found is not None and found != wanted:
+            faults.error(
+                f"{what} of {kind.name!r} has {describe(found)}, but {describe(wanted)} is needed",
+                place,
+            )
+    _check_names(kind, kind.dynamics, faults)
+
+
+_Checked = tuple[Expression, Place, Dimension | None, str]
+
+
+def _expressions(
+    dynamics: Dynamics, known: Mapping[str, Dimension | None]
+) -> Iterator[_Checked]:
+    """Yield each expression, its place, the dimension that it must have, and what it is."""
+    yield from _of_block(dynamics, known)
+    for regime in dynamics.regimes:
+        yield from _of_block(regime, known)
+
+
+def _of_block(
+    block: Dynamics | Regime, known: Mapping[str, Dimension | None]
+) -> Iterator[_Checked]:
+    for variable in block.derived_variables:
+        if variable.value is not None:
+            yield variable.value, variable.place, variable.dimension, f"{variable.name!r}"
+        for condition, value in variable.cases:
+            if condition is not None:
+                yield condition, variable.place, NONE, f"a condition of {variable.name!r}"
+            yield value, variable.place, variable.dimension, f"a case of {variable.name!r}"
+    for derivative in block.time_derivatives:
+        of_variable = known.get(derivative.variable)
+        wanted = None if of_variable is None else of_variable / TIME
+        yield derivative.value, derivative.place, wanted, (
+            f"the derivative of {derivative.variable!r}"
+        )
+    starts = block.on_start if isinstance(block, Dynamics) else (block.on_entry,)
+    for actions in starts:
+        yield from _of_actions(actions, known)
+    for event in block.on_events:
+        yield from _of_actions(event.actions, known)
+    for on_condition in block.on_conditions:
+        yield on_condition.test, on_condition.place, NONE, "a condition"
+        yield from _of_actions(on_condition.actions, known)
+
+
+def _of_actions(actions: Actions, known: Mapping[str, Dimension | None]) -> Iterator[_Checked]:
+    for assignment in actions.assignments:
+        yield (
+            assignment.value,
+            assignment.place,
+            known.get(assignment.variable),
+            f"the assignment to {assignment.variable!r}",
+        )
+
+
+def _check_names(kind: ComponentType, dynamics: Dynamics, faults: Faults) -> None:
+    states = {v.name for v in dynamics.state_variables}
+    assignable = states | kind.properties.keys()
+    regimes = {regime.name for regime in dynamics.regimes}
+    blocks: list[Dynamics | Regime] = [dynamics, *dynamics.regimes]
+    for block in blocks:
+        for derivative in block.time_derivatives:
+            if derivative.variable not in states:
+                faults.error(
+                    f"{kind.name!r} has no StateVariable {derivative.variable!r}",
+                    derivative.place,
+                    did_you_mean(derivative.variable, states),
+                )
+        starts = block.on_start if isinstance(block, Dynamics) else (block.on_entry,)
+        every = [*starts, *(e.actions for e in block.on_events),
+                 *(c.actions for c in block.on_conditions)]
+        for actions in every:
+            for assignment in actions.assignments:
+                if assignment.variable not in assignable:
+                    faults.error(
+                        f"{kind.name!r} has no StateVariable {assignment.variable!r}",
+                        assignment.place,
+                        did_you_mean(assignment.variable, assignable),
+                    )
+            for port, place in actions.events:
+                declared = kind.ports.get(port)
+                if declared is None or declared.direction != "out":
+                    faults.error(
+                        f"{kind.name!r} has no out port {port!r}",
+                        place,
+                        did_you_mean(port, kind.ports),
+                    )
+            if actions.transition is not None and actions.transition[0] not in regimes:
+                faults.error(
+                    f"{kind.name!r} has no regime {actions.transition[0]!r}",
+                    actions.transition[1],
+                    did_you_mean(actions.transition[0], regimes),
+                )
+        for event in block.on_events:
+            declared = kind.ports.get(event.port)
+            if declared is None or declared.direction != "in":
+                faults.error(
+                    f"{kind.name!r} has no in port {event.port!r}",
+                    event.place,
+                    did_you_mean(event.port, kind.ports),
+                )
+    for variable in (*dynamics.state_variables, *dynamics.derived_variables):
+        if variable.exposure is not None and variable.exposure not in kind.exposures:
+            faults.error(
+                f"{kind.name!r} has no Exposure {variable.exposure!r}",
+                variable.place,
+                did_you_mean(variable.exposure, kind.exposures),
+            )

@@ -1,0 +1,214 @@
+"""What a `select` path of a derived variable reaches, and what a recorded path means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import did_you_mean
+from .expressions import ONE, ZERO, Binary, Expression, Name, Number
+from .instances import Group, Instances, Node, step_into
+from .model import DerivedVariable
+from .network import Index
+from .symbols import Symbols
+from .units import Dimension
+
+PREDICATE = re.compile(r"^(?P<list>[^\[\]]+)\[(?P<inside>[^\[\]]*)\]$")
+EQUALS = re.compile(r"""^\s*(?P<name>[\w:]+)\s*=\s*(?P<quote>['"])(?P<value>.*)(?P=quote)\s*$""")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a path reaches: a value within the instance, and parts in attached populations."""
+
+    value: Expression | None
+    parts: tuple[tuple[str, str], ...] = ()
+    reduce: str = "add"
+
+
+def select(symbols: Symbols, node: Node, variable: DerivedVariable) -> Selection:
+    """Return what `variable` of `node` selects; faults are noted with their place."""
+    path = variable.select or ""
+    bits = [bit.strip() for bit in path.strip().split("/") if bit.strip() != "."]
+    if not bits:
+        symbols.faults.error(f"the path {path!r} is empty", variable.place)
+        return Selection(ZERO)
+    if any("[" in bit for bit in bits):
+        return _reduced(symbols, node, variable, bits)
+    current: Node | None = node
+    for bit in bits[:-1]:
+        if current is None:
+            break
+        if bit == "..":
+            current = current.parent
+            continue
+        found = current.children.get(bit) or current.child_instances.get(bit)
+        if found is None and bit in current.peers:
+            found = current.peers[bit][0]
+        current = found
+    if current is None:
+        return _nothing(symbols, node, variable)
+    value = _value(symbols, node, current, bits[-1])
+    if value is None:
+        return _nothing(symbols, node, variable)
+    return Selection(value)
+
+
+def _value(symbols: Symbols, node: Node, found: Node, name: str) -> Expression | None:
+    value = symbols.public(node.group, found, name)
+    return value
+
+
+def _nothing(symbols: Symbols, node: Node, variable: DerivedVariable) -> Selection:
+    # A sum over nothing is 0; a product over nothing is 1 where it may be absent.
+    if variable.reduce == "add":
+        return Selection(ZERO)
+    if variable.reduce == "multiply" and not variable.required:
+        return Selection(ONE)
+    known = [*node.children, *node.child_instances, *node.type.child]
+    first = (variable.select or "").split("/")[0]
+    symbols.faults.error(
+        f"{node.id or node.type.name!r} selects {variable.select!r} for {variable.name!r}, "
+        f"and nothing is there",
+        node.place,
+        did_you_mean(first, known) or f"give it the child {first!r}",
+    )
+    return Selection(ZERO)
+
+
+def _reduced(
+    symbols: Symbols, node: Node, variable: DerivedVariable, bits: list[str]
+) -> Selection:
+    reduce = variable.reduce
+    if reduce is None:
+        symbols.faults.error(
+            f"{variable.name!r} selects from a list and needs reduce='add' or 'multiply'",
+            variable.place,
+        )
+        return Selection(ZERO)
+    found: list[Node] = [node]
+    groups: list[Group] = []
+    for bit in bits[:-1]:
+        match = PREDICATE.match(bit)
+        stepped: list[Node] = []
+        for current in found:
+            if match is None:
+                below = current.children.get(bit) or current.child_instances.get(bit)
+                if below is not None:
+                    stepped.append(below)
+                continue
+            stepped.extend(
+                item
+                for item in current.lists.get(match["list"], ())
+                if _matches(symbols, item, match["inside"], variable)
+            )
+            groups.extend(
+                group
+                for group in current.groups.get(match["list"], ())
+                if _matches(symbols, group.top, match["inside"], variable)
+            )
+        found = stepped
+    values = [_value(symbols, node, item, bits[-1]) for item in found]
+    total: Expression | None = None
+    for value in values:
+        if value is None:
+            symbols.faults.error(
+                f"{variable.name!r} selects {bits[-1]!r}, which an item of the list lacks",
+                variable.place,
+            )
+            continue
+        total = value if total is None else Binary("+" if reduce == "add" else "*", total, value)
+    parts: list[tuple[str, str]] = []
+    for group in groups:
+        exposed = symbols.public(group, group.top, bits[-1])
+        if isinstance(exposed, Number):
+            scope = symbols.scope(group)
+            symbol = scope.variable(group.top, bits[-1], "state", None, "constant")
+            exposed = Name(symbol)
+        if exposed is None or not isinstance(exposed, Name):
+            symbols.faults.error(
+                f"{group.top.id!r} lacks {bits[-1]!r}, which {variable.name!r} adds up",
+                group.top.place,
+            )
+            continue
+        parts.append((group.name, exposed.name))
+    if total is None and not parts:
+        total = ZERO if reduce == "add" else ONE
+    return Selection(total, tuple(parts), reduce)
+
+
+def _matches(symbols: Symbols, node: Node, predicate: str, variable: DerivedVariable) -> bool:
+    if predicate.strip() == "*":
+        return True
+    match = EQUALS.match(predicate)
+    if match is None:
+        symbols.faults.error(
+            f"the predicate [{predicate}] is not of the form [name='value']", variable.place
+        )
+        return False
+    given = node.texts.get(match["name"]) or node.references.get(match["name"])
+    return given == match["value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a recorded path means: a symbol of one instance of a group."""
+
+    group: Group
+    symbol: str
+    instance: int
+    dimension: Dimension | None
+    value: float | None = None
+
+
+def locate(instances: Instances, symbols: Symbols, path: str) -> Found | str:
+    """Return the variable that a recorded `path` means; a string says why there is none."""
+    reached = walk(instances, path, 1)
+    if isinstance(reached, str):
+        return reached
+    node, index, name = reached
+    kind = symbols.holds(node, name)
+    if kind is None:
+        known = [*node.type.exposures, *node.values]
+        near = did_you_mean(name, known)
+        extra = f"; {near}" if near else f"; it has {', '.join(sorted(set(known))) or 'nothing'}"
+        return f"{node.id or node.type.name!r} has no variable {name!r}{extra}"
+    if kind == "parameter":
+        value = float(np.asarray(node.values[name]).ravel()[index if np.ndim(
+            node.values[name]) else 0])
+        quantity = node.type.parameters.get(name)
+        return Found(node.group, "", index, quantity.dimension if quantity else None, value)
+    seen = symbols.seen(node.group, node, name, kind)
+    if isinstance(seen, Number):
+        return Found(node.group, "", index, None, seen.value)
+    assert isinstance(seen, Name)
+    scope = symbols.scope(node.group)
+    return Found(node.group, seen.name, index, scope.dimensions.get(seen.name))
+
+
+def walk(instances: Instances, path: str, keep: int) -> tuple[Node, int, str] | str:
+    """Follow a path from the root; return the node, the instance and the last bit."""
+    bits = [bit for bit in path.strip().replace("[", "/[").split("/") if bit not in ("", ".")]
+    if not bits:
+        return "the path is empty"
+    node, index = instances.root.top, np.zeros(1, np.int64)
+    last = bits.pop() if keep else ""
+    for bit in bits:
+        step = step_into(node, index, bit, None)
+        if isinstance(step, str):
+            return step
+        node, index = step
+    return node, int(index[0]), last
+
+
+def ports_at(instances: Instances, path: str) -> tuple[Node, int] | str:
+    """Return the node and instance that an EventSelection's path means."""
+    reached = walk(instances, path, 0)
+    if isinstance(reached, str):
+        return reached
+    return reached[0], reached[1]
+
+
+__all__ = ["Found", "Index", "Selection", "locate", "ports_at", "select", "walk"]

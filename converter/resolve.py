@@ -1,0 +1,203 @@
+"""From a document to a model: types bound, inheritance merged, values in SI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+from ..errors import Faults, ModelError, Place, did_you_mean
+from ..schemas import core_types
+from .component_types import LEGACY, TypeReader, read_quantity
+from .components import ComponentReader
+from .dimensions import check_dimensions
+from .document import Document, Element, Table
+from .model import Component, ComponentType, Model
+from .read import attribute_place, with_lines
+from .units import BASES, NONE, Dimension, Unit
+
+#: Top-level elements that are the language's own; every other one is a component.
+LANGUAGE = frozenset(
+    {"Target", "DefaultRun", "Dimension", "Unit", "Constant", "ComponentType", "Include",
+     "include", "Assertion", "About", "notes", "annotation", "property", "Meta", "Description"}
+)
+
+PACKAGED = Path(core_types.__file__).parent
+
+
+def resolve(document: Document, faults: Faults | None = None) -> Model:
+    """Return the model that `document` describes.
+
+    Every fault found is collected; raises `ModelError` with all of them, placed, unless the
+    caller gives its own `faults` (then it is to raise them).
+    """
+    noted = faults if faults is not None else Faults()
+    model = _resolve(document, noted)
+    if faults is None and noted.errors:
+        raise with_lines(document, noted.errors)
+    return model
+
+
+def _resolve(document: Document, faults: Faults) -> Model:
+    def locate(element: Element, name: str) -> Place:
+        return attribute_place(document, element, name)
+
+    def packaged(place: Place) -> bool:
+        source = document.sources.get(place.file)
+        return source is not None and source.path is not None and (
+            PACKAGED in source.path.parents
+        )
+
+    elements = [e for e in document.elements if isinstance(e, Element)]
+    for table in document.elements:
+        if isinstance(table, Table):
+            faults.error(f"{table.tag!r} cannot stand at the top of a document", table.place)
+    dimensions = _dimensions(elements, faults)
+    units = _units(elements, dimensions, faults, locate)
+    constants = _constants(elements, dimensions, units, faults, locate)
+    type_reader = TypeReader(dimensions, units, faults, locate, packaged)
+    types = type_reader.read_all(e for e in elements if e.tag == "ComponentType")
+    check_dimensions(types, constants, faults)
+    if faults.errors:
+        # Components of types that are wrong would only repeat their faults.
+        broken_types = True
+    else:
+        broken_types = False
+    templates = {
+        e.attributes["id"]: e for e in elements if e.tag not in LANGUAGE and e.get("id")
+    }
+    reader = ComponentReader(types, units, constants, faults, locate, templates)
+    components: dict[str, Component] = {}
+    order: list[Component] = []
+    for element in elements:
+        if element.tag in LANGUAGE or element.tag in LEGACY:
+            continue
+        if broken_types and element.tag not in types:
+            continue
+        component = reader.component(element)
+        if component is None:
+            continue
+        order.append(component)
+        if component.id is None:
+            continue
+        if component.id in components:
+            first = components[component.id].place
+            faults.error(
+                f"the id {component.id!r} is given twice",
+                locate(element, "id"),
+                f"the first is at {first}",
+            )
+            continue
+        components[component.id] = component
+    _nested_ids(order, components)
+    target = _target(elements, components, faults, locate)
+    return Model(types, units, dimensions, constants, components, target, tuple(order))
+
+
+def _nested_ids(order: list[Component], components: dict[str, Component]) -> None:
+    """Let references reach standalone components that are written inside others."""
+    for top in order:
+        for component in top.descendants():
+            if component.id is not None and component.type.is_a("baseStandalone"):
+                components.setdefault(component.id, component)
+
+
+def _dimensions(elements: list[Element], faults: Faults) -> dict[str, Dimension]:
+    found: dict[str, Dimension] = {"none": NONE}
+    for element in elements:
+        if element.tag != "Dimension" or element.get("name") is None:
+            continue
+        try:
+            exponents = tuple(Fraction(element.get(base) or "0") for base in BASES)
+        except (ValueError, ZeroDivisionError):
+            faults.error("a Dimension's exponents are whole numbers", element.place)
+            continue
+        name, value = element.attributes["name"], Dimension(exponents)
+        if found.get(name, value) != value:
+            faults.error(f"the dimension {name!r} is defined twice, differently", element.place)
+        found[name] = value
+    return found
+
+
+def _units(
+    elements: list[Element], dimensions: Mapping[str, Dimension], faults: Faults, locate: object
+) -> dict[str, Unit]:
+    found: dict[str, Unit] = {}
+    for element in elements:
+        symbol, name = element.get("symbol"), element.get("dimension")
+        if element.tag != "Unit" or symbol is None or name is None:
+            continue
+        if name not in dimensions:
+            faults.error(
+                f"no dimension is called {name!r}", element.place, did_you_mean(name, dimensions)
+            )
+            continue
+        try:
+            unit = Unit(
+                symbol,
+                dimensions[name],
+                int(element.get("power") or 0),
+                float(element.get("scale") or 1),
+                float(element.get("offset") or 0),
+            )
+        except ValueError:
+            faults.error(f"the Unit {symbol!r} has a power, scale or offset that is no number",
+                         element.place)
+            continue
+        if abs(unit.power) > 300:
+            faults.error(f"the Unit {symbol!r} has a power of ten out of range", element.place)
+            continue
+        if found.get(symbol, unit) != unit:
+            faults.error(f"the unit {symbol!r} is defined twice, differently", element.place)
+        found[symbol] = unit
+    return found
+
+
+def _constants(
+    elements: list[Element],
+    dimensions: Mapping[str, Dimension],
+    units: Mapping[str, Unit],
+    faults: Faults,
+    locate: object,
+) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for element in elements:
+        name, text = element.get("name") or element.get("symbol"), element.get("value")
+        if element.tag != "Constant" or name is None or text is None:
+            continue
+        dimension = dimensions.get(element.get("dimension") or "none")
+        value = read_quantity(text, dimension, units, faults, element.place)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _target(
+    elements: list[Element],
+    components: Mapping[str, Component],
+    faults: Faults,
+    locate: object,
+) -> str | None:
+    for element in elements:
+        if element.tag in ("Target", "DefaultRun"):
+            wanted = element.get("component")
+            if wanted is None:
+                faults.error("Target needs the attribute 'component'", element.place)
+            elif wanted not in components:
+                faults.error(
+                    f"the Target names {wanted!r}, and no component has that id",
+                    element.place,
+                    did_you_mean(wanted, components),
+                )
+            else:
+                return wanted
+    simulations = [c.id for c in components.values() if has_run(c.type)]
+    return simulations[-1] if simulations else None
+
+
+def has_run(kind: ComponentType) -> bool:
+    """Tell whether components of `kind` run a simulation."""
+    return any(part.kind == "Run" for part in kind.simulation)
+
+
+__all__ = ["LANGUAGE", "ModelError", "has_run", "resolve"]
