@@ -197,6 +197,11 @@ class Recording:
         raise UnknownTrace(_unknown("event source", key, known))
 
     @property
+    def columns(self) -> Mapping[str, NDArray[np.float64]]:
+        """The values of every trace by path."""
+        return {trace.path: trace.values for trace in self.traces}
+
+    @property
     def units(self) -> Mapping[str, str]:
         """The SI unit of time ("t") and of every trace, by path and by name."""
         by_name = {trace.name: trace.unit for trace in self.traces}

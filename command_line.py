@@ -1,0 +1,571 @@
+"""The command line: `lemsmith run`, `check`, `show` and the rest.
+
+Commands import what they run when they run, so that `lemsmith --version` answers at once
+and a run that finds its program in the cache never imports the compiling half.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+
+import click
+
+from . import __version__
+from .errors import (
+    Fault,
+    Interrupted,
+    LemsmithError,
+    MissingTool,
+    ModelError,
+    UsageError,
+    render,
+)
+
+if TYPE_CHECKING:
+    from .runner.recording import Recording
+    from .runner.validation.compare import Comparison
+
+#: Exit codes: the model is at fault, the request is, lemsmith is, the user stopped it.
+MODEL, USAGE, INTERNAL, STOPPED = 1, 2, 70, 130
+
+BACKENDS = ("numpy", "cpp", "cuda", "cuda-on-host")
+PRECISIONS = ("double", "single", "mixed")
+STAGES = ("document", "model", "network", "program", "source")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Commands(click.Group):
+    """The group of all commands; turns every error into a message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that `ctx` names."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            _fail("stopped", STOPPED)
+        except ModelError as error:
+            count = len(error.faults)
+            _fail(f"{error}\n{count} {'fault' if count == 1 else 'faults'} in the model", MODEL)
+        except (UsageError, MissingTool) as error:
+            _fail(f"lemsmith: {error}", USAGE)
+        except LemsmithError as error:
+            if type(error).__name__ == "InternalError":
+                _report(error)
+            _fail(f"lemsmith: {error}", MODEL)
+        except MemoryError:
+            _fail("lemsmith: this needs more memory than there is", USAGE)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            if error.filename is None:
+                _report(error)
+            _fail(f"lemsmith: {error.filename}: {error.strerror}", USAGE)
+        except Exception as error:  # noqa: BLE001 - a traceback is never the answer
+            _report(error)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    raise click.exceptions.Exit(code)
+
+
+def _report(error: BaseException) -> NoReturn:
+    """Say that lemsmith is at fault, and keep what its developers need to know in a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", prefix="lemsmith-fault-", suffix=".txt", delete=False
+    ) as file:
+        file.write(f"lemsmith {__version__}, Python {sys.version}, {sys.platform}\n")
+        file.write(f"command: {' '.join(sys.argv)}\n\n")
+        file.writelines(traceback.format_exception(error))
+    message = str(error) or type(error).__name__
+    _fail(
+        f"lemsmith: internal error: {message}\n"
+        "This is a fault of lemsmith, not of your model. Please report it, with the model and\n"
+        f"with what was kept in {file.name}",
+        INTERNAL,
+    )
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""
+\b
+Start here:
+  lemsmith run LEMS_hh.xml --plot          run a model, draw what it displays
+  lemsmith check LEMS_hh.xml               list everything that is wrong with it
+  lemsmith show LEMS_hh.xml --stage source read the C++ that it becomes
+
+Exit codes: 0 all is well; 1 the model is at fault; 2 the request is; 130 stopped by Ctrl-C.
+""",
+)
+@click.version_option(__version__, "-V", "--version", message="lemsmith %(version)s")
+def cli() -> None:
+    """Translate NeuroML 2 and LEMS models into C++ or CUDA, and run them."""
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    cli(prog_name="lemsmith")
+
+
+def _options(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Return the decorators `options` as one, in the order in which they are to be listed."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _overrides(
+    context: click.Context, parameter: click.Parameter, values: Iterable[str]
+) -> dict[str, str]:
+    """Parse every COMPONENT/PARAM=VALUE."""
+    overrides = {}
+    for text in values:
+        path, equals, value = text.partition("=")
+        component, slash, name = path.strip().rpartition("/")
+        if not (equals and slash and component and name and value.strip()):
+            raise click.BadParameter(
+                f"{text!r} is not COMPONENT/PARAM=VALUE, as in hhcell/capacitance=12pF",
+                ctx=context,
+                param=parameter,
+            )
+        overrides[path.strip()] = value.strip()
+    return overrides
+
+
+POSITIVE = click.FloatRange(min=0, min_open=True)
+MODEL_FILE = click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE"
+)
+SEARCH = _options(
+    click.option(
+        "-I",
+        "--include",
+        "include_dirs",
+        multiple=True,
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Look for included files in DIR as well; may be given several times.",
+    ),
+    click.option(
+        "--confine",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Refuse every include that leaves DIR; for models you do not trust.",
+    ),
+)
+CHOICE = _options(
+    click.option(
+        "--backend",
+        type=click.Choice(BACKENDS),
+        help="What runs the equations: generated C++ (cpp, the default), an NVIDIA GPU (cuda), "
+        "the CUDA text on the host (cuda-on-host), or numpy, which needs no compiler.",
+    ),
+    click.option(
+        "--method",
+        metavar="METHOD",
+        help="The numerical method; jlems follows the reference interpreter step for step. "
+        "An unknown name lists them all.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        help="Floating point of states and equations; double is the default.",
+    ),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        callback=_overrides,
+        metavar="COMPONENT/PARAM=VALUE",
+        help="Give a parameter another value, with its unit: --set hhcell/v0=-60mV. "
+        "May be given several times.",
+    ),
+    click.option(
+        "--target",
+        metavar="ID",
+        help="Run this component instead of the one the file names; a network or a Simulation.",
+    ),
+)
+TIMES = _options(
+    click.option("--step", metavar="TIME", help="The time step, such as 0.01ms."),
+    click.option("--length", metavar="TIME", help="The simulated time, such as 300ms."),
+    click.option("--seed", type=int, metavar="N", help="The seed of random numbers."),
+)
+PROGRESS = click.option(
+    "--progress/--no-progress",
+    default=None,
+    help="Show how far it is and the time left; by default on a terminal, after two seconds.",
+)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given: what was not is left to the pipeline's defaults."""
+    return {name: value for name, value in options.items() if value not in (None, (), {})}
+
+
+@cli.command(
+    short_help="Run a model and write what it records.",
+    epilog="""
+\b
+Examples:
+  lemsmith run LEMS_hh.xml
+      run it, and write its OutputFiles here
+  lemsmith run LEMS_hh.xml --out results --plot --save results/hh.npz
+      everything into results/, the Displays as PNG files, all of it in one .npz as well
+  lemsmith run LEMS_hh.xml --step 0.005ms --method euler --error
+      another step and method, and how far that is from the converged solution
+  lemsmith run LEMS_hh.xml --set hhcell/v0=-60mV --set pulseGen1/amplitude=0.1nA
+      with other parameters
+  lemsmith run network.nml --target net --length 300ms --step 0.025ms --save net.npz
+      a network without a Simulation; every v is recorded
+""",
+)
+@MODEL_FILE
+@CHOICE
+@TIMES
+@click.option(
+    "--events",
+    type=click.Choice(["grid", "exact"]),
+    help="Deliver events on the grid of steps, or at their exact time where the method can.",
+)
+@click.option(
+    "--rtol",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Relative tolerance of adaptive methods.",
+)
+@click.option(
+    "--atol",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Absolute tolerance of adaptive methods.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads to run on; by default all. The results are the same for any number.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="Write the model's OutputFiles under DIR; by default the current folder.",
+)
+@click.option("--plot", is_flag=True, help="Draw every Display into a PNG file beside the outputs.")
+@click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write everything recorded, with names and units, to FILE.npz or FILE.h5.",
+)
+@click.option(
+    "--error",
+    is_flag=True,
+    help="Run the converged solution as well, and say how far each column is from it.",
+)
+@SEARCH
+@PROGRESS
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on success.")
+def run(
+    file: Path,
+    out: Path,
+    plot: bool,
+    save: Path | None,
+    error: bool,
+    progress: bool | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Run the model FILE and write what it records.
+
+    FILE is a LEMS file with a Simulation, or a NeuroML file with --target, --length and
+    --step. OutputFiles and EventOutputFiles are written as the model says, in SI units.
+    """
+    from .runner import pipeline
+    from .runner.progress import Display
+
+    if save is not None and save.suffix not in {".npz", ".h5", ".hdf5"}:
+        raise UsageError(f"--save knows FILE.npz and FILE.h5, not {save.name}")
+    if plot:
+        _plotting()
+    say = (lambda _: None) if quiet else click.echo
+    begin = time.monotonic()
+    with Display(wanted=progress) as display:
+        try:
+            recording = pipeline.run(file, progress=display, **_given(**options))
+        except Interrupted as stopped:
+            _keep(stopped.recording, out, save)
+    say(_summary(recording, time.monotonic() - begin))
+    for path in _write(recording, out, save, plot):
+        say(f"wrote {path}")
+    if error:
+        given = {**options, "method": "reference"}
+        with Display(wanted=progress) as display:
+            yardstick = pipeline.run(file, progress=display, **_given(**given))
+        click.echo(_differences(recording, yardstick).text())
+
+
+def _plotting() -> Any:
+    """Return the plotting module; matplotlib is optional."""
+    try:
+        from .runner import plots
+    except ImportError:
+        raise MissingTool("--plot needs matplotlib: pip install 'lemsmith[plot]'") from None
+    return plots
+
+
+def _write(recording: Recording, out: Path, save: Path | None, plot: bool) -> list[Path]:
+    from .runner.results import write_files
+
+    written = list(write_files(recording, out))
+    if save is not None:
+        recording.to_npz(save) if save.suffix == ".npz" else recording.to_hdf5(save)
+        written.append(save)
+    if plot:
+        written += _plotting().write_plots(recording, out)
+    return written
+
+
+def _keep(recording: Any, out: Path, save: Path | None) -> NoReturn:
+    """Write what a stopped run had recorded as NAME.partial, and end."""
+    from .runner.results import write_files
+
+    written = [] if recording is None else list(write_files(recording, out, partial=True))
+    if save is not None and recording is not None:
+        partial = save.with_name(f"{save.name}.partial")
+        recording.to_npz(partial) if save.suffix == ".npz" else recording.to_hdf5(partial)
+        written.append(partial)
+    lines = [f"stopped; kept {path}" for path in written] or ["stopped"]
+    _fail("\n".join(lines), STOPPED)
+
+
+def _summary(recording: Recording, wall: float) -> str:
+    end = f" over {1000 * recording.time[-1]:g} ms" if len(recording.time) else ""
+    text = (
+        f"{Path(recording.source).name or 'the model'}: {len(recording.traces)} quantities"
+        f"{end}, {len(recording.time)} samples each, in {wall:.2f} s"
+    )
+    if not (recording.output_files or recording.event_files):
+        text += "\nthe model names no OutputFile; --save FILE.npz keeps what was recorded"
+    return text
+
+
+def _differences(recording: Recording, yardstick: Recording) -> Comparison:
+    from .runner.validation.compare import compare
+
+    method = str(recording.settings.get("method", "this run"))
+    return compare(recording, yardstick, names=(method, "the converged solution"))
+
+
+@cli.command(
+    short_help="List everything that is wrong with models.",
+    epilog="""
+\b
+Examples:
+  lemsmith check LEMS_hh.xml
+      every fault of the model and of what it includes, with its place and what to do
+  lemsmith check cells/*.nml --json
+      the same as data, for an editor or a test
+""",
+)
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE...",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the faults as JSON.")
+@SEARCH
+def check(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+    """Check each FILE: structure, references, dimensions, equations, NeuroML's schema.
+
+    All faults of all files are reported at once. Exit code 1 if one of them is an error;
+    warnings alone are no reason to fail.
+    """
+    from .runner import pipeline
+
+    faults = pipeline.check(files, **_given(**options))
+    if as_json:
+        click.echo(json.dumps([fault.as_data() for fault in faults], indent=2))
+    else:
+        for fault in faults:
+            click.echo(render(fault, _source_line(fault, files)))
+        click.echo(_count(faults, len(files)))
+    if any(fault.severity == "error" for fault in faults):
+        raise click.exceptions.Exit(MODEL)
+
+
+def _source_line(fault: Fault, files: Iterable[Path]) -> str | None:
+    """Return the line of the model that `fault` is about, where it can be had."""
+    if fault.place is None:
+        return None
+    for folder in (Path(), *(file.parent for file in files)):
+        path = folder / fault.place.file
+        if path.suffix != ".h5" and path.is_file():
+            lines = path.read_bytes().decode("utf-8", errors="replace").splitlines()
+            return lines[fault.place.line - 1] if 0 < fault.place.line <= len(lines) else None
+    return None
+
+
+def _count(faults: Iterable[Fault], files: int) -> str:
+    kinds = [fault.severity for fault in faults]
+    told = [
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for word in ("error", "warning")
+        if (count := kinds.count(word))
+    ]
+    return f"{' and '.join(told) or 'no faults'} in {files} {'file' if files == 1 else 'files'}"
+
+
+@cli.command(
+    short_help="Print what a model becomes at one stage.",
+    epilog="""
+\b
+Examples:
+  lemsmith show LEMS_hh.xml --stage model
+      component types and components, names bound, values in SI
+  lemsmith show LEMS_hh.xml --stage network --explain
+      the equations that are solved, and which pass did what to them
+  lemsmith show LEMS_hh.xml --stage source --backend cuda > hh.cu
+      the program itself
+""",
+)
+@MODEL_FILE
+@click.option(
+    "--stage",
+    type=click.Choice(STAGES),
+    default="network",
+    show_default=True,
+    help="The form to print, from the XML as read to the generated source.",
+)
+@click.option("--explain", is_flag=True, help="Say what each optimising pass did.")
+@CHOICE
+@TIMES
+@SEARCH
+def show(file: Path, stage: str, explain: bool, **options: Any) -> None:
+    """Print what the model FILE becomes at one stage of its translation."""
+    from .runner import pipeline
+
+    click.echo(pipeline.show(file, stage, **_given(explain=explain or None, **options)))
+
+
+@cli.command(
+    short_help="List what models can run on here.",
+    epilog="""
+\b
+Example:
+  lemsmith devices
+      which backends work here, and what is missing for the rest
+""",
+)
+def devices() -> None:
+    """List what models can run on here, and why the rest cannot be used."""
+    from .runner.devices import describe
+
+    click.echo(describe())
+
+
+@cli.command(
+    short_help="Compare two result files.",
+    epilog="""
+\b
+Examples:
+  lemsmith compare results/hh_v.dat reference/hh_v.dat.gz
+      the output of two simulators, paired by position
+  lemsmith compare before.npz after.npz --tolerance 1e-9
+      two recordings, paired by the names of their quantities
+  lemsmith compare a.spikes b.spikes
+      two EventOutputFiles
+""",
+)
+@click.argument("a", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="A")
+@click.argument("b", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="B")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    default=1e-6,
+    show_default=True,
+    help="Largest difference that counts as equal, as a part of B's range.",
+)
+@click.option(
+    "--norm",
+    type=click.Choice(["max", "rms"]),
+    default="max",
+    show_default=True,
+    help="What is held against the tolerance: the largest difference or its root mean square.",
+)
+@click.option(
+    "--threshold", type=float, metavar="VALUE", help="Count spikes through VALUE, in B's unit."
+)
+@click.option(
+    "--events", is_flag=True, help="A and B are EventOutputFiles, as *.spikes always are."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def compare(
+    a: Path,
+    b: Path,
+    tolerance: float,
+    norm: Literal["max", "rms"],
+    threshold: float | None,
+    events: bool,
+    as_json: bool,
+) -> None:
+    """Compare two result files A and B, of this or of other simulators.
+
+    Read are .dat, .csv and other tables of numbers, gzipped or not, .npz, .h5 and .spikes.
+    Exit code 1 if they differ.
+    """
+    if events or {".spikes"} & {*a.suffixes, *b.suffixes}:
+        same = _compare_events(a, b, as_json=as_json)
+    else:
+        from .runner.results import read_table
+        from .runner.validation.compare import compare as compare_recordings
+
+        found = compare_recordings(
+            read_table(a),
+            read_table(b),
+            names=(str(a), str(b)),
+            tolerance=tolerance,
+            norm=norm,
+            threshold=threshold,
+        )
+        click.echo(json.dumps(found.as_data(), indent=2) if as_json else found.text())
+        same = found.verdict != "different"
+    if not same:
+        raise click.exceptions.Exit(MODEL)
+
+
+def _compare_events(a: Path, b: Path, *, as_json: bool) -> bool:
+    """Print how the event files `a` and `b` differ; return whether they do not."""
+    from .runner.results import read_events
+    from .runner.validation.trains import match_events
+
+    matches = match_events(read_events(a), read_events(b))
+    if as_json:
+        click.echo(json.dumps({name: it.as_data() for name, it in matches.items()}, indent=2))
+    else:
+        for name, it in matches.items():
+            shift = "" if it.deviation is None else f", at most {it.deviation:.6g} s apart"
+            click.echo(f"{name}: {it.count_a} and {it.count_b} events{shift}")
+            for note in it.notes():
+                click.echo(f"    {note}")
+    return all(not (it.deviation or it.lost or it.extra) for it in matches.values())
