@@ -102,7 +102,7 @@ def polylines(
     return Polylines(points, bounds, arc, owner, segment, length)
 
 
-def odd_counts(lines: Polylines, product: Floats, frequency: float, fraction: float) -> list[int]:
+def odd_counts(lines: Polylines, product: Floats, frequency: float, fraction: float) -> Floats:
     """Return the smallest odd number of compartments per section that `fraction` allows.
 
     `product` is axial resistivity times specific capacitance per segment [ohm m F/m2]. The length
@@ -116,8 +116,8 @@ def odd_counts(lines: Polylines, product: Floats, frequency: float, fraction: fl
     constant = 0.5 * np.sqrt(diameter / (np.pi * frequency * product[lines.segment[piece]]))
     electrotonic = sum_at(lines.section[piece], length / constant, len(last))
     # A quotient that round-off lifts over a whole number does not ask for two more.
-    needed = np.ceil(electrotonic / fraction * (1 - 1e-12)).astype(int)
-    return [max(1, int(count) + 1 - int(count) % 2) for count in needed]
+    needed = np.ceil(electrotonic / fraction * (1 - 1e-12))
+    return np.asarray(np.maximum(1.0, 2 * np.floor(needed / 2) + 1), np.float64)
 
 
 def cut(lines: Polylines, nseg: Indices, *, snap: bool) -> Cuts:

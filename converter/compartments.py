@@ -37,6 +37,9 @@ Rule = Literal["neuron", "d_lambda"]
 Values = float | Sequence[tuple[str, float]]
 """One value for the whole cell, or (group id, value) pairs of which the later overwrites."""
 
+MOST_NODES = 100_000_000
+"""Compartments of one cell beyond which a count is a slip of the pen, not a model."""
+
 SLIVER = 1e-9
 """A share of a node's area below which a segment touches the node by round-off alone."""
 
@@ -132,15 +135,15 @@ class Compartments:
             raise MorphologyError(
                 f"{along[outside].flat[0]:g} along segment {ids[outside].flat[0]} is outside 0 to 1"
             )
-        pairs, back = np.unique(
-            np.stack([index.ravel().astype(np.float64), along.ravel()]), axis=1, return_inverse=True
-        )
-        nodes = [self._node(int(which), float(where)) for which, where in pairs.T]
+        # A pair as one complex number: many connections share few places.
+        pairs, back = np.unique(index + 1j * along, return_inverse=True)
+        nodes = [self._node(int(pair.real), float(pair.imag)) for pair in pairs]
         return np.array(nodes, np.int32)[back.reshape(ids.shape)]
 
     def _node(self, index: int, fraction: float) -> int:
         number = int(self.segment_section[index])
-        exact = self.sections[number].x_of(int(self.segment_ids[index]), _shortest(fraction))
+        single = float(np.float32(fraction))
+        exact = self.sections[number].x_of(int(self.segment_ids[index]), single)
         ends = int(self.first[number]), int(self.end0[number]), int(self.end1[number])
         return _node_on(_shortest(exact), *ends, int(self.nseg[number]))
 
@@ -192,19 +195,27 @@ def discretise(
     numbers = {segment.id: number for number, segment in enumerate(morphology.segments)}
     lines = polylines(sections, numbers, position)
     if rule == "neuron":
-        counts = [section.divisions for section in sections]
+        counts = np.array([section.divisions for section in sections], np.float64)
     elif rule == "d_lambda":
         if axial_resistivity is None or specific_capacitance is None:
             raise MorphologyError(
                 "the rule d_lambda needs an axial resistivity and a specific capacitance",
                 morphology.place,
             )
-        product = _by_segment(morphology, axial_resistivity)
-        product = product * _by_segment(morphology, specific_capacitance)
+        resistivity = _by_segment(morphology, axial_resistivity, "axial resistivity")
+        capacitance = _by_segment(morphology, specific_capacitance, "specific capacitance")
+        if not (lambda_frequency > 0 and lambda_fraction > 0):
+            raise MorphologyError("the rule d_lambda needs a frequency and a fraction above zero")
+        product = resistivity * capacitance
         counts = odd_counts(lines, product, lambda_frequency, lambda_fraction)
     else:
         raise MorphologyError(f"there is no rule {rule!r}; there are 'neuron' and 'd_lambda'")
-    nseg = np.array(counts, np.int64) * refine
+    if not counts.sum() * refine < MOST_NODES:
+        raise MorphologyError(
+            f"morphology {morphology.id!r} would have {counts.sum() * refine:.0f} compartments",
+            morphology.place,
+        )
+    nseg = counts.astype(np.int64) * refine
     groups = resolve_groups(morphology, follow_export=follow_export)
     cuts = cut(lines, nseg, snap=not follow_export)
     return _assemble(morphology, groups, sections, lines, nseg, cuts)
@@ -316,10 +327,19 @@ def _covered(cover: Cover, segments: Ints, size: int, count: int) -> tuple[Ints,
     return nodes.astype(np.int32), share[nodes]
 
 
-def _by_segment(morphology: Morphology, values: Values) -> Floats:
+def _by_segment(morphology: Morphology, values: Values, what: str) -> Floats:
     if isinstance(values, int | float):
-        return np.full(len(morphology.segments), float(values))
-    return values_by_segment(morphology, values)
+        each = np.full(len(morphology.segments), float(values))
+    else:
+        each = values_by_segment(morphology, values)
+    wrong = np.flatnonzero(~((each > 0) & np.isfinite(each)))
+    if len(wrong):
+        segment = morphology.segments[int(wrong[0])]
+        raise MorphologyError(
+            f"the {what} of segment {segment.id} is {each[wrong[0]]:g}, not above zero",
+            segment.place,
+        )
+    return each
 
 
 def _assemble(
