@@ -520,6 +520,12 @@ Examples:
     "--events", is_flag=True, help="A and B are EventOutputFiles, as *.spikes always are."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw both and their difference into the picture FILE.",
+)
 def compare(
     a: Path,
     b: Path,
@@ -528,44 +534,168 @@ def compare(
     threshold: float | None,
     events: bool,
     as_json: bool,
+    plot: Path | None,
 ) -> None:
     """Compare two result files A and B, of this or of other simulators.
 
     Read are .dat, .csv and other tables of numbers, gzipped or not, .npz, .h5 and .spikes.
     Exit code 1 if they differ.
     """
-    if events or {".spikes"} & {*a.suffixes, *b.suffixes}:
-        same = _compare_events(a, b, as_json=as_json)
-    else:
-        from .runner.results import read_table
-        from .runner.validation.compare import compare as compare_recordings
+    from .runner.validation.commands import run_compare
 
-        found = compare_recordings(
-            read_table(a),
-            read_table(b),
-            names=(str(a), str(b)),
-            tolerance=tolerance,
-            norm=norm,
-            threshold=threshold,
-        )
-        click.echo(json.dumps(found.as_data(), indent=2) if as_json else found.text())
-        same = found.verdict != "different"
-    if not same:
-        raise click.exceptions.Exit(MODEL)
+    code, text = run_compare(
+        a,
+        b,
+        tolerance=tolerance,
+        norm=norm,
+        threshold=threshold,
+        events=True if events else None,
+        as_json=as_json,
+        plot=plot,
+    )
+    _end(code, text)
 
 
-def _compare_events(a: Path, b: Path, *, as_json: bool) -> bool:
-    """Print how the event files `a` and `b` differ; return whether they do not."""
-    from .runner.results import read_events
-    from .runner.validation.trains import match_events
+def _end(code: int, text: str) -> None:
+    click.echo(text)
+    if code:
+        raise click.exceptions.Exit(code)
 
-    matches = match_events(read_events(a), read_events(b))
-    if as_json:
-        click.echo(json.dumps({name: it.as_data() for name, it in matches.items()}, indent=2))
-    else:
-        for name, it in matches.items():
-            shift = "" if it.deviation is None else f", at most {it.deviation:.6g} s apart"
-            click.echo(f"{name}: {it.count_a} and {it.count_b} events{shift}")
-            for note in it.notes():
-                click.echo(f"    {note}")
-    return all(not (it.deviation or it.lost or it.extra) for it in matches.values())
+
+@cli.command(
+    short_help="Hold models against their targets, or against other simulators.",
+    epilog="""
+\b
+Examples:
+  lemsmith verify .
+      run every OMV test (.omt) of a model repository, lemsmith in the engine's place
+  lemsmith verify . --engine jNeuroML --report results.xml --report results.md
+      those written for jNeuroML; as JUnit XML for CI and as a table
+  lemsmith verify LEMS_hh.xml --against jneuroml --against neuron --plot pictures
+      the same file here and there, and which is nearer the converged solution
+  lemsmith verify LEMS_hh.xml --against reference/hh_v.dat
+      against a file of results
+""",
+)
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH...",
+)
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="PEER",
+    help="Run the models PATH... on PEER too and compare: jneuroml, neuron, eden, pylems, brian2 "
+    "or a file of results. May be given several times.",
+)
+@click.option("--engine", metavar="NAME", help="Only the OMV tests written for this engine.")
+@click.option("--method", metavar="METHOD", help="Our method; by default what the engine does.")
+@TIMES
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    default=0.01,
+    show_default=True,
+    help="With --against: largest RMS difference that counts as equal, as a part of the range.",
+)
+@click.option(
+    "--refine",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=10,
+    show_default=True,
+    help="With --against: the converged solution is ours at the step over N; 0 leaves it out.",
+)
+@click.option(
+    "--time-limit",
+    type=POSITIVE,
+    metavar="SECONDS",
+    help="With --against: how long a peer may run.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=2,
+    show_default=True,
+    help="Models that run at a time.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the report as FILE.json, JUnit FILE.xml or FILE.md; may be given several times.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With --against: draw both sides and their difference into DIR.",
+)
+@PROGRESS
+def verify(
+    paths: tuple[Path, ...],
+    against: tuple[str, ...],
+    engine: str | None,
+    method: str | None,
+    tolerance: float,
+    refine: int,
+    time_limit: float | None,
+    jobs: int,
+    as_json: bool,
+    reports: tuple[Path, ...],
+    plot: Path | None,
+    progress: bool | None,
+    **times: Any,
+) -> None:
+    """Run the validation tests that PATH... name or contain; or compare with other simulators.
+
+    A PATH is an OMV test (.omt) or a folder of them, or with --against a LEMS file. Exit
+    code 1 if a test fails or a simulator differs; a simulator that is not installed is told
+    and fails nothing.
+    """
+    from .runner.progress import Display
+    from .runner.validation.commands import run_against, run_verify
+
+    kinds = {path.suffix: path for path in reports}
+    known = {".json"} if against else {".json", ".xml", ".md"}
+    for suffix in kinds.keys() - known:
+        raise UsageError(f"--report knows {', '.join(sorted(known))} here, not {kinds[suffix]}")
+    settings = {name: str(value) for name, value in _given(**times).items()}
+    with Display(wanted=progress) as display:
+        if against:
+            code, text = run_against(
+                paths,
+                against,
+                method=method,
+                settings=settings,
+                tolerance=tolerance,
+                refine=refine,
+                progress=display,
+                as_json=as_json,
+                json_file=kinds.get(".json"),
+                plot=plot,
+                **_given(time_limit=time_limit),
+            )
+        else:
+            if settings:
+                raise UsageError("an OMV test brings its own step, length and seed")
+            code, text = run_verify(
+                paths,
+                engine=engine,
+                method=method,
+                jobs=jobs,
+                progress=display,
+                as_json=as_json,
+                json_file=kinds.get(".json"),
+                junit_file=kinds.get(".xml"),
+                markdown_file=kinds.get(".md"),
+            )
+    _end(code, text)

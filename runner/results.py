@@ -139,14 +139,13 @@ def _event_file_text(recording: Recording, spec: EventFileSpec) -> bytes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResultTable:
-    """A result file: its time and its columns by name.
+    """A result file as columns by name, time first and called "t".
 
-    `units` holds what the file says of units, that of time as "t" (nothing, for the text
-    files of simulators); `events` are trains of event times by id.
+    `units` holds what the file says of units (nothing, for the text files of simulators);
+    `events` are trains of event times by id.
     """
 
     source: str
-    time: NDArray[np.float64]
     columns: Mapping[str, NDArray[np.float64]]
     units: Mapping[str, str]
     events: Mapping[str, NDArray[np.float64]]
@@ -236,15 +235,15 @@ def _read_text(path: Path, names: Sequence[str] | None) -> ResultTable:
         raise UsageError(f"{path} has {width - 1} columns beside time, not {len(names)}")
     if names is None and len(header) == width:
         names = header[1:]
-    titles = names or [str(number) for number in range(1, width)]
+    titles = ["t", *(names or [str(number) for number in range(1, width)])]
     pairs = [_title_and_unit(title) for title in titles]
     units = {name: unit for name, unit in pairs if unit is not None}
     if len(header) == width and (unit := _title_and_unit(header[0])[1]) is not None:
         units["t"] = unit
-    columns = {name: table[:, i] for i, (name, _) in enumerate(pairs, 1)}
-    if len(columns) != width - 1:
+    columns = {name: table[:, i] for i, (name, _) in enumerate(pairs)}
+    if len(columns) != width:
         raise UsageError(f"{path} has two columns of one name in its header")
-    return ResultTable(str(path), table[:, 0], columns, units, {})
+    return ResultTable(str(path), columns, units, {})
 
 
 def _header(text: str) -> tuple[list[str], int]:
@@ -297,14 +296,14 @@ def _read_npz(path: Path) -> ResultTable:
     time = next((arrays.pop(name) for name in ("time", "t") if name in arrays), None)
     if time is None:
         raise UsageError(f"{path} holds no array called 'time'")
-    columns = {}
+    columns = {"t": time}
     events = {}
     for name, array in arrays.items():
         if name.startswith("events/"):
             events[name.removeprefix("events/")] = array
         elif array.shape == time.shape:
             columns[name] = array
-    return ResultTable(str(path), time, columns, {"t": "s", **units} if units else {}, events)
+    return ResultTable(str(path), columns, {"t": "s", **units} if units else {}, events)
 
 
 def _read_hdf5(path: Path) -> ResultTable:
@@ -332,4 +331,4 @@ def _read_hdf5(path: Path) -> ResultTable:
         root.visititems(keep)
     if "t" not in columns:
         raise UsageError(f"{path} holds no dataset called 'time'")
-    return ResultTable(str(path), columns.pop("t"), columns, units, events)
+    return ResultTable(str(path), {"t": columns.pop("t"), **columns}, units, events)

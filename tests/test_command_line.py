@@ -350,7 +350,48 @@ def test_compare_finds_a_lost_event(model, tmp_path):
     assert call("compare", "a.spikes", "a.spikes").exit_code == 0
     result = call("compare", "a.spikes", "b.spikes")
     assert result.exit_code == 1
-    assert "1 and 2 events" in result.output
+    assert "lost" in result.output
+
+
+def test_verify_hands_its_options_to_the_validation(model, tmp_path, monkeypatch):
+    calls = []
+
+    def verified(*arguments, **options):
+        del options["progress"]
+        calls.append((arguments, options))
+        return 1, "a table"
+
+    monkeypatch.setattr("lemsmith.runner.validation.commands.run_verify", verified)
+    result = call("verify", tmp_path, "--engine", "jLEMS", "--report", "a.xml", "--jobs", 3)
+    assert result.exit_code == 1
+    assert result.output == "a table\n"
+    arguments, options = calls[0]
+    assert arguments == ((tmp_path,),)
+    assert options["engine"] == "jLEMS"
+    assert options["junit_file"].name == "a.xml"
+    assert options["jobs"] == 3
+
+
+def test_verify_against_peers_hands_over_models_peers_and_settings(model, monkeypatch):
+    calls = []
+
+    def compared(*arguments, **options):
+        calls.append((arguments, options))
+        return 0, "a table"
+
+    monkeypatch.setattr("lemsmith.runner.validation.commands.run_against", compared)
+    result = call(
+        "verify", model, "--against", "neuron", "--against", "a.dat", "--step", "1ms", "--seed", 0
+    )
+    assert result.exit_code == 0, result.output
+    arguments, options = calls[0]
+    assert arguments == ((model,), ("neuron", "a.dat"))
+    assert options["settings"] == {"step": "1ms", "seed": "0"}
+    assert "time_limit" not in options
+
+
+def test_verify_refuses_a_report_of_an_unknown_kind(model, tmp_path):
+    assert call("verify", tmp_path, "--report", "a.pdf").exit_code == 2
 
 
 # The whole

@@ -145,18 +145,18 @@ def test_written_files_have_the_usual_permissions(recording, tmp_path):
 def test_an_output_file_reads_back_with_the_names_given(recording, tmp_path):
     path = write_files(recording, tmp_path)[0]
     table = read_table(path, ["q", "v"])
-    assert list(table.columns) == ["q", "v"]
+    assert list(table.columns) == ["t", "q", "v"]
     assert table.columns["v"].tolist() == [-0.05, -0.07, 1e-4]
 
 
 def test_columns_without_names_are_counted(recording, tmp_path):
-    assert list(read_table(write_files(recording, tmp_path)[0]).columns) == ["1", "2"]
+    assert list(read_table(write_files(recording, tmp_path)[0]).columns) == ["t", "1", "2"]
 
 
 def test_npz_reads_back_with_units_and_events(recording, tmp_path):
     recording.to_npz(tmp_path / "a.npz")
     table = read_table(tmp_path / "a.npz")
-    assert list(table.columns) == ["pop[0]/v", "pop[0]/q"]
+    assert list(table.columns) == ["t", "pop[0]/v", "pop[0]/q"]
     assert table.units["pop[0]/v"] == "V"
     assert table.events["src[1]:spike"].tolist() == [0.02, 0.03]
 
@@ -165,8 +165,8 @@ def test_hdf5_reads_back_with_units_and_events(recording, tmp_path):
     pytest.importorskip("h5py")
     recording.to_hdf5(tmp_path / "a.h5")
     table = read_table(tmp_path / "a.h5")
-    assert set(table.columns) == {"pop[0]/v", "pop[0]/q"}
-    assert table.time.tolist() == [0.0, 5e-6, 1e-5]
+    assert set(table.columns) == {"t", "pop[0]/v", "pop[0]/q"}
+    assert table.columns["t"].tolist() == [0.0, 5e-6, 1e-5]
     assert table.units == {"t": "s", "pop[0]/v": "V", "pop[0]/q": ""}
     assert table.events["src[1]:spike"].tolist() == [0.02, 0.03]
 
