@@ -1,0 +1,21 @@
+"""What is usable here, and why the rest is not."""
+
+from lemsmith.runner import devices
+
+
+def test_numpy_always_works():
+    assert devices.devices()[0].usable
+
+
+def test_without_a_compiler_the_one_that_pip_installs_is_named(monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr(devices, "find_spec", lambda _: None)
+    cpp = devices.devices()[1]
+    assert not cpp.usable
+    assert "lemsmith[compiler]" in cpp.about
+
+
+def test_without_pycuda_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pycuda.driver", None)
+    assert "lemsmith[cuda]" in devices.describe()
