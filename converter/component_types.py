@@ -463,6 +463,8 @@ class TypeReader:
     def dimension(self, element: Element) -> Dimension | None:
         """Return the dimension that an element names; "*" is None, absent is no dimension."""
         name = element.get("dimension")
+        if name is None and element.get("exposure") is not None:
+            return None  # that of the exposure
         if name is None or name == "none":
             return NONE
         if name == "*":

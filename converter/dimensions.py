@@ -36,8 +36,11 @@ def known_dimensions(
     for group in groups:
         known.update({name: member.dimension for name, member in group.items()})
     if kind.dynamics is not None:
-        known.update({v.name: v.dimension for v in kind.dynamics.state_variables})
-        known.update({v.name: v.dimension for v in kind.dynamics.derived_variables})
+        variables = (*kind.dynamics.state_variables, *kind.dynamics.derived_variables)
+        for variable in variables:
+            exposure = kind.exposures.get(variable.exposure or "")
+            declared = variable.dimension
+            known[variable.name] = exposure.dimension if declared is None and exposure else declared
         for regime in kind.dynamics.regimes:
             known.update({v.name: v.dimension for v in regime.derived_variables})
     return known
@@ -88,11 +91,11 @@ def _of_block(
 ) -> Iterator[_Checked]:
     for variable in block.derived_variables:
         if variable.value is not None:
-            yield variable.value, variable.place, variable.dimension, f"{variable.name!r}"
+            yield variable.value, variable.place, known[variable.name], f"{variable.name!r}"
         for condition, value in variable.cases:
             if condition is not None:
                 yield condition, variable.place, NONE, f"a condition of {variable.name!r}"
-            yield value, variable.place, variable.dimension, f"a case of {variable.name!r}"
+            yield value, variable.place, known[variable.name], f"a case of {variable.name!r}"
     for derivative in block.time_derivatives:
         of_variable = known.get(derivative.variable)
         wanted = None if of_variable is None else of_variable / TIME

@@ -94,7 +94,7 @@ def _flatten(
         return None
     initialiser = Initialiser(instances, symbols, binder, faults, draw)
     values = initialiser.run()
-    _initial_occupancies(drafts, instances, values)
+    _initial_occupancies(symbols, drafts, instances, values)
     for name, pairs in constants.items():
         for symbol, value in pairs:
             values.setdefault(name, {})[symbol] = np.full(
@@ -167,6 +167,7 @@ def _shared(values: Array | None) -> float | Array:
 
 
 def _initial_occupancies(
+    symbols: Symbols,
     drafts: dict[str, _Draft], instances: Instances, values: dict[str, dict[str, Array]]
 ) -> None:
     """Put all of a kinetic scheme's occupancy into its first state (KScheme.java)."""
@@ -181,6 +182,10 @@ def _initial_occupancies(
                 of_group[first] = np.ones(group.size)
                 for other in others:
                     of_group[other] = np.zeros(group.size)
+                for state in statement.states:
+                    shadow = f"{state}_exposed"
+                    if shadow in symbols.scope(group).variables:
+                        of_group[shadow] = of_group[state]
 
 
 def _projection(link: EventLink, faults: Faults) -> Projection | None:

@@ -42,6 +42,10 @@ class StepFlattener(Binder):
         for state in dynamics.state_variables:
             if state.exposure is not None and state.name in changed:
                 self.symbols.shadowed.add((node, state.name))
+        # A kinetic scheme sets the occupancies of its nodes after they have advanced.
+        for scheme in dynamics.kinetic_schemes:
+            for item in node.lists.get(scheme.nodes, ()):
+                self.symbols.shadowed.add((item, scheme.state_variable))
 
     def advance(self, node: Node) -> list[Statement]:
         """Return the statements that advance `node` and all below it by one step."""
@@ -174,10 +178,4 @@ class StepFlattener(Binder):
         flow = kinetic_flow(self.symbols, node, scheme_name)
         if flow is None:
             return []
-        done: list[Statement] = [flow]
-        dynamics = node.type.dynamics
-        assert dynamics is not None
-        scheme = next(s for s in dynamics.kinetic_schemes if s.name == scheme_name)
-        for state in node.lists.get(scheme.nodes, ()):
-            done.extend(self.exposures(state) if state.type.dynamics else ())
-        return done
+        return [flow]

@@ -17,13 +17,17 @@ from numpy.typing import NDArray
 
 from ..errors import Fault, MissingTool, Place
 from .document import Column, Element, Table
-from .xml_file import NotAModel, Refused, XmlFile, parse_xml
+from .xml_elements import NotAModel, Refused, XmlFile
+from .xml_file import parse_xml
 
 #: The first bytes of every HDF5 file.
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 
 #: Numbers that a dataset may hold; compressed, a small file may claim any number of them.
 MAX_NUMBERS: Final = 1 << 28
+
+#: Beyond this not every integer is a float.
+EXACT: Final = 1 << 53
 
 #: HDF5's names of columns -> NeuroML's of attributes, by the tag of a row.
 _ENDS: Final = {
@@ -271,8 +275,8 @@ class _Reader:
         if dataset.size > MAX_NUMBERS:
             raise self.refuse("a dataset is too large")
         values = dataset[:]
-        if not np.isfinite(values).all():
-            raise self.refuse("a dataset holds numbers that are not finite")
+        if not (np.abs(values) <= EXACT).all():
+            raise self.refuse("a dataset holds numbers that are too large or not finite")
         width = values.shape[1]
         names = [self.text(dataset, f"column_{i}") or f"column_{i}" for i in range(width)]
         return {name: values[:, i] for i, name in enumerate(names)}

@@ -21,6 +21,9 @@ from .xml_file import PIECE
 #: Addresses and paths that don't start from the model's own folder.
 _ELSEWHERE: Final = re.compile(r"[/\\]|[A-Za-z][A-Za-z0-9+.-]*:")
 
+#: How models are called.
+_SUFFIXES: Final = frozenset({".nml", ".xml", ".h5"})
+
 _FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not hold us up
@@ -50,11 +53,12 @@ class Budget:
         Raises `Unreadable` for anything else, and when the budget is spent.
         """
         try:
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                raise Unreadable("it is not a regular file")
-            handle = os.open(path, _FLAGS)
+            regular = stat.S_ISREG(path.stat().st_mode)  # opening a device can already act
+            handle = os.open(path, _FLAGS) if regular else -1
         except (OSError, ValueError) as error:
             raise Unreadable(_why(error)) from None
+        if not regular:
+            raise Unreadable("it is not a regular file")
         with os.fdopen(handle, "rb", buffering=0) as stream:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
@@ -95,11 +99,11 @@ class Lookup:
     outside `confine` is found, if that is given, but our own packaged types.
     """
 
-    root: tuple[Path, str]
+    root: Path
     others: Sequence[Path] = ()
     confine: Path | None = None
 
-    def find(self, href: str, folder: tuple[Path, str]) -> Found:
+    def find(self, href: str, folder: Path) -> Found:
         """Return the file that `href` means in a file of `folder`; raises `Unreadable`."""
         packaged = core_type_file(href)
         if packaged is None and _ELSEWHERE.match(href):
@@ -107,22 +111,18 @@ class Lookup:
         if not href or "\0" in href:
             raise Unreadable("it names no file")
         outside = False
-        for place, shown in self._folders(folder, packaged):
-            if _ELSEWHERE.match(href):
-                continue
+        for place in () if _ELSEWHERE.match(href) else self._folders(folder, packaged):
             path = place / href
-            if not _exists(path):
-                continue
             if not self.allows(path):
                 outside = True
-                continue
-            return Found(path, os.path.join(shown, href))
+            elif _exists(path):
+                return Found(path, str(path))
         if outside:
             raise Unreadable("it leads out of the folder that the model is confined to")
         ours = self.packaged(href)
         if ours is not None:
             return ours
-        near = self._near(href, folder[0])
+        near = self._near(href, folder)
         raise Unreadable("there is no such file", near or self._looked(folder))
 
     def packaged(self, href: str) -> Found | None:
@@ -137,34 +137,32 @@ class Lookup:
         if self.confine is None:
             return True
         real, limit = os.path.realpath(path), os.path.realpath(self.confine)
-        return real == limit or real.startswith(os.path.join(limit, ""))
+        return Path(real).is_relative_to(limit)
 
-    def _folders(
-        self, folder: tuple[Path, str], packaged: Path | None
-    ) -> Iterator[tuple[Path, str]]:
+    def _folders(self, folder: Path, packaged: Path | None) -> Iterator[Path]:
         """Yield the folders to look into; our own types come right after the file's folder."""
         yield folder
         if packaged is None:
             yield self.root
-            for other in self.others:
-                yield other, str(other)
+            yield from self.others
 
     def _near(self, href: str, folder: Path) -> str | None:
-        if os.path.basename(href) != href or self.confine is not None:
+        """Return a hint with a file of a like name; none that tells of other folders."""
+        if Path(href).name != href or self.confine is not None:
             return None
         try:
-            names = [name for name in os.listdir(folder) if name.endswith((".nml", ".xml", ".h5"))]
+            names = [path.name for path in folder.iterdir() if path.suffix in _SUFFIXES]
         except OSError:
             return None
-        return did_you_mean(href, names)
+        return did_you_mean(href, sorted(names))
 
-    def _looked(self, folder: tuple[Path, str]) -> str:
-        shown = dict.fromkeys(name or "." for _, name in self._folders(folder, None))
+    def _looked(self, folder: Path) -> str:
+        shown = dict.fromkeys(map(str, self._folders(folder, None)))
         return f"looked in {', '.join(shown)}"
 
 
 def _exists(path: Path) -> bool:
     try:
-        return os.path.lexists(path)
+        return path.exists()
     except (OSError, ValueError):
         return False

@@ -132,7 +132,7 @@ def instantiate(model: Model, target: Component, faults: Faults) -> Instances:
     return _Instantiation(model, faults).run(target)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Builder:
     """What a Structure block is evaluated for: one node, or the rows of a table."""
 
@@ -329,13 +329,13 @@ class _Instantiation:
         return self.component(identity, holder, node.place)
 
     def component(self, identity: str, holder: Node | None, place: Place) -> Component | None:
-        scope = holder
-        while scope is not None:
-            for part in _own_parts(scope):
-                if part.id == identity:
-                    return part
-            scope = scope.parent
+        # References are to standalone components; an id inside the network (an input list
+        # called like the input it holds) only counts where no such component exists.
         found = self.model.components.get(identity)
+        scope = holder
+        while found is None and scope is not None:
+            found = next((part for part in _own_parts(scope) if part.id == identity), None)
+            scope = scope.parent
         if found is None:
             self.faults.error(
                 f"no component has the id {identity!r}",
@@ -653,13 +653,6 @@ class _Instantiation:
                 builder.place,
                 f"the type {target.type.name!r} has the attachments "
                 f"{', '.join(target.type.attachments) or 'none'}",
-            )
-            return None
-        if not component.type.is_a(slot.type):
-            self.faults.error(
-                f"{component.id!r} is a {component.type.name!r}; the attachments "
-                f"{container!r} of {target.type.name!r} take {slot.type!r}",
-                builder.place,
             )
             return None
         scope = _scope(builder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,8 @@ from .hdf5_network import SIGNATURE, read_network
 from .includes import Budget, Found, Lookup, Unreadable
 from .places import attribute_place, attribute_place_in_table, text_place, with_lines
 from .show_document import show
-from .xml_file import PIECE, Include, NotAModel, XmlFile, parse_xml
+from .xml_elements import Include, NotAModel, XmlFile
+from .xml_file import PIECE, parse_xml
 
 __all__ = [
     "attribute_place",
@@ -56,8 +58,8 @@ def read(
     """
     text = source.lstrip("\ufeff \t\r\n") if isinstance(source, str) else ""
     inline = text.startswith("<")
-    root = (Path(), "") if inline else (Path(source).parent, os.path.dirname(source))
-    lookup = Lookup(root, tuple(include_dirs), confine)
+    root = Path() if inline else Path(source).parent
+    lookup = Lookup(root, tuple(map(Path, include_dirs)), confine)
     reader = _Reader(lookup, Budget(MAX_TOTAL))
     if inline:
         first = reader.read_text(text if text.startswith("<?xml") else str(source))
@@ -78,7 +80,7 @@ class _Reader:
     budget: Budget
     faults: Faults = field(default_factory=Faults)
     sources: dict[str, Source] = field(default_factory=dict)
-    folders: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     own_types: set[str] = field(default_factory=set)
     included: int = 0
@@ -107,8 +109,11 @@ class _Reader:
     def read_file(self, found: Found) -> XmlFile:
         """Read one file; raises `Unreadable` and `NotAModel`."""
         self.seen.add(os.path.realpath(found.path))
+        if found.packaged:
+            self.folders[found.name] = found.path.parent
+            return self.keep(_packaged(found), found.path)
         name = found.name if found.name not in self.sources else str(found.path)
-        self.folders[name] = (found.path.parent, os.path.dirname(name))
+        self.folders[name] = found.path.parent
         pieces = self.budget.pieces(found.path)
         head = next(pieces, b"")
         if not head.startswith(SIGNATURE):
@@ -158,9 +163,9 @@ class _Reader:
             if self.was_read(found):
                 return ()
             self.included += 1
-            if self.included == MAX_FILES:
-                raise Unreadable(f"the model includes {MAX_FILES} files")
-            return self.read_file(found).items
+            if self.included < MAX_FILES:
+                return self.read_file(found).items
+            self.faults.error(f"the model includes {MAX_FILES} files or more", include.place)
         except Unreadable as error:
             self.faults.error(f"{name!r} can't be included: {error}", include.place, error.hint)
         except NotAModel as refusal:
@@ -175,6 +180,12 @@ class _Reader:
             return file in self.own_types or os.path.realpath(found.path) in self.seen
         self.own_types.add(file)
         return os.path.realpath(found.path) in self.seen
+
+
+@cache
+def _packaged(found: Found) -> XmlFile:
+    """Return one of our own files, which nearly every model includes."""
+    return parse_xml([found.path.read_bytes()], found.name)
 
 
 def _refuse(name: str, refusal: NotAModel) -> ModelError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .document import Document, Element, Table
 
@@ -33,8 +33,7 @@ def _element(element: Element) -> str:
     return " ".join([element.tag, *_attributes(element.attributes), *text])
 
 
-def _attributes(attributes: dict[str, str] | object) -> list[str]:
-    assert isinstance(attributes, dict)
+def _attributes(attributes: Mapping[str, str]) -> list[str]:
     return [f"{name}={_cut(value)}" for name, value in attributes.items()]
 
 

@@ -113,9 +113,8 @@ class Run:
     texts: dict[str, Texts] = field(default_factory=dict)
     rows_packed: int = 0
 
-    def add(self, attributes: Sequence[str], line: int, column: int) -> bool:
-        """Add a row of names and values in turn; False, and nothing done, if it won't fit."""
-        row = dict(zip(attributes[::2], attributes[1::2], strict=True))
+    def add(self, row: Mapping[str, str], line: int, column: int) -> bool:
+        """Add a row by attribute; False, and nothing done, if the table has no room for it."""
         new = [name for name in row if name not in self.names]
         if len(self.names) + len(new) > WIDTH and self.lines:
             return False
@@ -127,12 +126,13 @@ class Run:
         self.columns_at.append(column)
         return True
 
-    def drop_last(self) -> None:
-        """Forget the row added last, which must not have been packed yet."""
-        if self.names:
-            del self.values[-len(self.names) :]
-        self.lines.pop()
-        self.columns_at.pop()
+    def take_last(self) -> tuple[dict[str, str], int, int]:
+        """Take out the row added last, which must not have been packed yet, and its place."""
+        start = len(self.values) - len(self.names)
+        last = zip(self.names, self.values[start:], strict=True)
+        del self.values[start:]
+        row = {name: value for name, value in last if value is not None}
+        return row, self.lines.pop(), self.columns_at.pop()
 
     def pack(self) -> None:
         """Turn the waiting text into arrays; raises `Unstorable`."""
@@ -205,6 +205,15 @@ def _pack(values: Sequence[str | None], texts: Texts) -> Packed:
 
 
 def _encode(given: list[str], texts: Texts) -> tuple[str, NDArray[Any], NDArray[np.int32]]:
+    """Return the values as kind, numbers and codes."""
+    rows, first = len(given), given[0]
+    if rows > 1 and given.count(first) == rows:  # a weight that is the same everywhere
+        kind, numbers, codes = _encode([first], texts)
+        return kind, np.repeat(numbers, rows), np.repeat(codes, rows)
+    if first.isdecimal() and given[-1].isdecimal():
+        start = int(first) if len(first) < 16 else 0
+        if given == list(map(str, range(start, start + rows))):  # ids that count
+            return "integer", np.arange(start, start + rows, dtype=np.int64), _NO_CODES
     try:
         whole = array("q", map(int, given))
         if list(map(str, whole)) == given:  # "007" and "+7" must come back as written
@@ -212,12 +221,12 @@ def _encode(given: list[str], texts: Texts) -> tuple[str, NDArray[Any], NDArray[
     except (ValueError, OverflowError):
         pass
     try:
-        numbers = np.fromiter(map(float, given), np.float64, len(given))
+        numbers = np.fromiter(map(float, given), np.float64, rows)
         if NUMERIC.issuperset("".join(given)) and bool(np.isfinite(numbers).all()):
             return "number", numbers, _NO_CODES
     except ValueError:
         pass
-    packed = np.fromiter(map(texts.__getitem__, given), np.int64, len(given))
+    packed = np.fromiter(map(texts.__getitem__, given), np.int64, rows)
     return "text", packed & 0xFFFFFFFF, (packed >> 32).astype(np.int32)
 
 

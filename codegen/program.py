@@ -1,0 +1,213 @@
+"""The form of a program: buffers, functions over one instance, and the order of a step.
+
+The integrator has been applied here, so that every backend does the same arithmetic. A
+`Program` says what is computed; the templates of a backend say how its loops are written.
+
+Schedule "steps" follows the reference interpreter: one function advances one instance of a
+population and everything attached to it, and events are delivered inside it. Schedule
+"phases" runs kernels over whole populations, then delivers events, then records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..converter.expressions import Expression, show
+from ..converter.network import (
+    Advance,
+    Assign,
+    Collect,
+    Emit,
+    Flow,
+    Integrate,
+    Read,
+    Run,
+    Statement,
+    When,
+)
+from ..converter.units import Dimension
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """What a population stores: variables and parameters (n,), indices into others (n,)."""
+
+    name: str
+    size: int
+    component: str
+    parent: str | None
+    variables: Mapping[str, Array]
+    parameters: Mapping[str, Array]
+    indices: Mapping[str, Index]
+    reads: Mapping[str, Read]
+    labels: Mapping[str, str]
+    #: Variables that are checked for NaN and infinity.
+    checked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """Statements over one instance of a population; `locals` live only inside."""
+
+    name: str
+    population: str
+    body: tuple[Statement, ...]
+    locals: tuple[str, ...] = ()
+    #: Names of per-connection values that a handler takes.
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdvanceList:
+    """The instances that hang below each instance of `owner`, in order.
+
+    Instance i's are `entries[starts[i]:starts[i + 1]]`: positions in the populations
+    `populations[which]`. One population whose instances follow their owners in order needs
+    no `which`.
+    """
+
+    name: str
+    owner: str
+    populations: tuple[str, ...]
+    starts: Index
+    which: NDArray[np.int32] | None
+    entries: Index
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CollectList:
+    """Where the sum over attached instances finds its terms, in order of attachment."""
+
+    name: str
+    owner: str
+    parts: tuple[tuple[str, str], ...]
+    starts: Index
+    which: NDArray[np.int32] | None
+    entries: Index
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """Connections from a port to a handler, sorted by source (CSR).
+
+    Source i reaches `targets[starts[i]:starts[i + 1]]`, in document order; `delays` in s
+    (schedule "steps") or `delay_steps` in steps ("phases").
+    """
+
+    name: str
+    source: str
+    port: str
+    target: str
+    handler: str
+    starts: Index
+    targets: Index
+    delays: Array | None = None
+    delay_steps: Index | None = None
+    values: Mapping[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedColumn:
+    """A column of the record: where its value lies, and what people call it."""
+
+    name: str
+    path: str
+    population: str
+    variable: str
+    instance: int
+    dimension: Dimension | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPort:
+    """A recorded out port of one instance."""
+
+    name: str
+    path: str
+    population: str
+    port: str
+    instance: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """Everything that a backend needs to write a simulation."""
+
+    schedule: str
+    layouts: tuple[Layout, ...]
+    functions: tuple[Function, ...]
+    advance_lists: tuple[AdvanceList, ...]
+    collect_lists: tuple[CollectList, ...]
+    deliveries: tuple[Delivery, ...]
+    columns: tuple[RecordedColumn, ...]
+    ports: tuple[RecordedPort, ...]
+    step: float
+    steps: int
+    seed: int
+    root: str = ""
+
+    def layout(self, name: str) -> Layout:
+        """Return the layout of population `name`."""
+        return next(layout for layout in self.layouts if layout.name == name)
+
+    def function(self, name: str) -> Function:
+        """Return the function called `name`."""
+        return next(function for function in self.functions if function.name == name)
+
+
+def show_statement(statement: Statement, indent: str = "") -> str:
+    """Return a statement as text for people."""
+    match statement:
+        case Assign(variable, value):
+            return f"{indent}{variable} = {show(value)}"
+        case When(condition, body):
+            inner = "\n".join(show_statement(s, indent + "    ") for s in body)
+            return f"{indent}when {show(condition)}:\n{inner}"
+        case Integrate(derivatives, method, _):
+            lines = [f"{indent}d{name}/dt = {_shown(value)}" for name, value in derivatives]
+            return "\n".join([f"{indent}integrate ({method}):", *("    " + x for x in lines)])
+        case Emit(port):
+            return f"{indent}emit {port}"
+        case Run(handler):
+            return f"{indent}run {handler}"
+        case Advance(populations):
+            return f"{indent}advance {', '.join(populations)}"
+        case Collect(variable, parts, reduce):
+            terms = ", ".join(f"{population}.{name}" for population, name in parts)
+            return f"{indent}{variable} = {reduce} over attached {terms}"
+        case Flow(states, edges):
+            return f"{indent}flow of {', '.join(states)} along {len(edges)} edges"
+
+
+def _shown(tree: Expression) -> str:
+    return show(tree)
+
+
+def show_program(program: Program) -> str:
+    """Return `program` as text for people: buffers, then functions."""
+    lines = [f"schedule {program.schedule}, {program.steps} steps of {program.step:g} s"]
+    for layout in program.layouts:
+        lines.append(f"population {layout.name} x {layout.size} ({layout.component})")
+        if layout.variables:
+            lines.append(f"    stores {', '.join(layout.variables)}")
+        if layout.parameters:
+            lines.append(f"    parameters {', '.join(layout.parameters)}")
+        for name, read in layout.reads.items():
+            lines.append(f"    {name} = {read.population}.{read.variable}[{read.index}]")
+    for function in program.functions:
+        arguments = f"({', '.join(function.arguments)})" if function.arguments else ""
+        lines.append(f"{function.name}{arguments} of {function.population}:")
+        lines.extend(show_statement(statement, "    ") for statement in function.body)
+    for delivery in program.deliveries:
+        lines.append(
+            f"{delivery.source}.{delivery.port} -> {delivery.target}.{delivery.handler}: "
+            f"{len(delivery.targets)} connections"
+        )
+    return "\n".join(lines)
