@@ -7,6 +7,7 @@ and a run that finds its program in the cache never imports the compiling half.
 from __future__ import annotations
 
 import errno
+import inspect
 import json
 import sys
 import tempfile
@@ -220,6 +221,17 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, (), {})}
 
 
+def _known(function: Callable[..., Any], **options: Any) -> dict[str, Any]:
+    """Return the options that were given, and refuse by name what `function` does not take."""
+    given = _given(**options)
+    parameters = inspect.signature(function).parameters.values()
+    if any(it.kind is it.VAR_KEYWORD for it in parameters):
+        return given
+    for name in given.keys() - {it.name for it in parameters}:
+        raise UsageError(f"--{name.replace('_', '-')} is not supported yet")
+    return given
+
+
 @cli.command(
     short_help="Run a model and write what it records.",
     epilog="""
@@ -309,7 +321,7 @@ def run(
     begin = time.monotonic()
     with Display(wanted=progress) as display:
         try:
-            recording = pipeline.run(file, progress=display, **_given(**options))
+            recording = pipeline.run(file, progress=display, **_known(pipeline.run, **options))
         except Interrupted as stopped:
             _keep(stopped.recording, out, save)
     say(_summary(recording, time.monotonic() - begin))
@@ -318,7 +330,7 @@ def run(
     if error:
         given = {**options, "method": "reference"}
         with Display(wanted=progress) as display:
-            yardstick = pipeline.run(file, progress=display, **_given(**given))
+            yardstick = pipeline.run(file, progress=display, **_known(pipeline.run, **given))
         click.echo(_differences(recording, yardstick).text())
 
 
@@ -402,7 +414,7 @@ def check(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """
     from .runner import pipeline
 
-    faults = pipeline.check(files, **_given(**options))
+    faults = pipeline.check(files, **_known(pipeline.check, **options))
     if as_json:
         click.echo(json.dumps([fault.as_data() for fault in faults], indent=2))
     else:
@@ -464,7 +476,8 @@ def show(file: Path, stage: str, explain: bool, **options: Any) -> None:
     """Print what the model FILE becomes at one stage of its translation."""
     from .runner import pipeline
 
-    click.echo(pipeline.show(file, stage, **_given(explain=explain or None, **options)))
+    given = _known(pipeline.show, explain=explain or None, **options)
+    click.echo(pipeline.show(file, stage, **given))
 
 
 @cli.command(

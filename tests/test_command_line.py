@@ -126,6 +126,17 @@ def test_every_option_reaches_the_pipeline(pipeline, model, tmp_path):
     ]
 
 
+def test_an_option_that_the_pipeline_does_not_take_is_refused_by_name(pipeline, model, monkeypatch):
+    def run(source, *, progress=None, seed=None):
+        return RECORDING
+
+    monkeypatch.setattr(pipeline, "run", run, raising=False)
+    assert call("run", model, "--seed", 1).exit_code == 0
+    result = call("run", model, "--rtol", "1e-6")
+    assert result.exit_code == 2
+    assert "--rtol is not supported yet" in result.output
+
+
 def test_a_seed_of_zero_counts_as_given(pipeline, model):
     call("run", model, "--seed", "0")
     assert pipeline.calls[0][1] == {"seed": 0}
