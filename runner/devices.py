@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
-from importlib.util import find_spec
 
-#: C++ compilers looked for, in order; `CXX` goes first.
-COMPILERS = ("g++", "clang++", "c++")
+from ..errors import MissingTool
+from .build import find_compiler
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +20,16 @@ class Device:
 
 def devices() -> tuple[Device, ...]:
     """Return what each backend would run on here."""
-    compiler = _compiler()
-    lacking = "no C++ compiler; pip install 'lemsmith[compiler]' brings one"
-    usable = compiler is not None
+    try:
+        compiler, usable = " ".join(find_compiler().command), True
+    except MissingTool as error:
+        compiler, usable = str(error), False
+    about = f"{os.cpu_count()} processors"
     return (
-        Device("numpy", True, f"{os.cpu_count()} processors, needs no compiler"),
-        Device("cpp", usable, f"{os.cpu_count()} processors, {compiler}" if usable else lacking),
+        Device("numpy", True, f"{about}, needs no compiler"),
+        Device("cpp", usable, f"{about}, {compiler}" if usable else compiler),
         _cuda(),
-        Device("cuda-on-host", usable, f"CUDA text run by {compiler}" if usable else lacking),
+        Device("cuda-on-host", usable, f"CUDA text run by {compiler}" if usable else compiler),
     )
 
 
@@ -39,15 +39,6 @@ def describe() -> str:
         f"{device.backend:<13} {'yes' if device.usable else 'no ':<4} {device.about}"
         for device in devices()
     )
-
-
-def _compiler() -> str | None:
-    named = os.environ.get("CXX")
-    for name in (named, *COMPILERS) if named else COMPILERS:
-        found = shutil.which(name.split()[0])
-        if found:
-            return found
-    return "ziglang's c++" if find_spec("ziglang") else None
 
 
 def _cuda() -> Device:
