@@ -1,0 +1,1 @@
+"""Holds models against their targets, and lemsmith against other simulators."""

@@ -1,0 +1,329 @@
+"""Holds lemsmith's run of a model against another simulator's, or against a file.
+
+Both run the same file, with the same step, length and seed. Where they differ, a third
+run of lemsmith, at a tenth of the step, says which of the two is nearer the solution.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from ...errors import MissingTool, UsageError
+from . import engine as lemsmith
+from .compare import ColumnComparison, Comparison, compare
+from .engine import Simulate
+from .load import Traces, load, load_events
+from .model_files import OutputFile, copy_model, divided, read_settings
+from .peers import TIME_LIMIT, Peer, PeerFailure, PeerRun, peer_named, run_peer
+from .text_table import figure, text_table
+from .trains import TrainMatch, match_events
+
+Side = Literal["lemsmith", "peer", "alike"]
+
+#: Sides whose distances differ by less than this part of the larger are alike.
+ALIKE = 0.05
+
+#: Called with a file's name, lemsmith's traces and the peer's.
+Draw = Callable[[str, Traces, Traces], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """How far both sides of a column are from the converged solution.
+
+    `measure` says by what: the spikes' times in s where both spike as often as it does,
+    the number of spikes where one does not, else the RMS difference over the range.
+    """
+
+    column: str
+    lemsmith: float
+    peer: float
+    measure: Literal["spike times", "spike count", "rms"]
+
+    @property
+    def nearer(self) -> Side:
+        """Which side is nearer."""
+        if abs(self.lemsmith - self.peer) <= ALIKE * max(self.lemsmith, self.peer):
+            return "alike"
+        return "lemsmith" if self.lemsmith < self.peer else "peer"
+
+    def as_data(self) -> dict[str, object]:
+        """Return the figures as plain JSON-ready values."""
+        return {
+            "column": self.column,
+            "measure": self.measure,
+            "lemsmith": self.lemsmith,
+            "peer": self.peer,
+            "nearer": self.nearer,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FileAgainst:
+    """An output file of both sides."""
+
+    path: str
+    comparison: Comparison
+    nearness: tuple[Nearness, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventsAgainst:
+    """An event file of both sides, by source."""
+
+    path: str
+    trains: Mapping[str, TrainMatch]
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstReport:
+    """What `against` found; `skipped` says why the peer gave nothing to compare.
+
+    Times are in s: what each side's run took, translation and compilation included.
+    """
+
+    model: Path
+    peer: str
+    files: tuple[FileAgainst, ...] = ()
+    events: tuple[EventsAgainst, ...] = ()
+    missing: tuple[str, ...] = ()
+    skipped: str = ""
+    seconds: float = 0.0
+    peer_seconds: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing that was compared differs; a peer that is not there is no fault."""
+        return not any(file.comparison.verdict == "different" for file in self.files) and all(
+            match.same_count for events in self.events for match in events.trains.values()
+        )
+
+    def as_data(self) -> dict[str, object]:
+        """Return the report as plain JSON-ready values."""
+        return {
+            "model": str(self.model),
+            "peer": self.peer,
+            "ok": self.ok,
+            "skipped": self.skipped,
+            "missing": list(self.missing),
+            "seconds": self.seconds,
+            "peer_seconds": self.peer_seconds,
+            "files": [
+                {
+                    "path": file.path,
+                    "comparison": file.comparison.as_data(),
+                    "nearness": [nearness.as_data() for nearness in file.nearness],
+                }
+                for file in self.files
+            ],
+            "events": [
+                {
+                    "path": events.path,
+                    "trains": {name: match.as_data() for name, match in events.trains.items()},
+                }
+                for events in self.events
+            ],
+        }
+
+    def text(self) -> str:
+        """Return the report for people."""
+        head = f"{self.model.name} against {self.peer}"
+        if self.skipped:
+            return f"{head}: not compared: {self.skipped}"
+        took = f", {self.peer} {self.peer_seconds:.1f} s" if self.peer_seconds is not None else ""
+        parts = [f"{head} (lemsmith {self.seconds:.1f} s{took})"]
+        for file in self.files:
+            parts.append(f"{file.path}\n{file.comparison.text()}")
+            if file.nearness:
+                parts.append(_nearness_text(file.nearness, self.peer))
+        parts += [_events_text(events) for events in self.events]
+        if self.missing:
+            parts.append(f"{self.peer} did not write {', '.join(self.missing)}")
+        return "\n\n".join(parts)
+
+
+def against(
+    model: Path,
+    peer: str | Path,
+    *,
+    method: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    tolerance: float = 0.01,
+    refine: int = 10,
+    simulate: Simulate = lemsmith.simulate,
+    time_limit: float = TIME_LIMIT,
+    draw: Draw | None = None,
+) -> AgainstReport:
+    """Return how lemsmith's run of the LEMS file `model` compares with a peer's.
+
+    `peer` is a simulator's name or a result file. `settings` replace the simulation's
+    `step`, `length` or `seed` on both sides. A column is equal where its RMS difference is
+    at most `tolerance` of its range and it spikes as often. The converged solution is
+    lemsmith's default method at the step over `refine`; 0 leaves it out.
+
+    A peer that is not installed or fails is told in the report. Raises `UsageError` for an
+    unknown peer and `LemsmithError` where lemsmith itself cannot run the model.
+    """
+    known = peer_named(peer) if isinstance(peer, str) else None
+    title = known.title if known else str(peer)
+    with TemporaryDirectory(prefix="lemsmith-against-") as name:
+        folder = Path(name)
+        try:
+            theirs = _peer_files(known, peer, model, folder / "peer", settings, time_limit)
+        except (MissingTool, PeerFailure) as fault:
+            return AgainstReport(model, title, skipped=str(fault))
+        started = time.perf_counter()
+        ours = _simulated(model, folder / "ours", settings, method, simulate)
+        seconds = time.perf_counter() - started
+        best = None
+        if refine > 1:
+            step = (settings or {}).get("step") or read_settings(model).step
+            finer = {**(settings or {}), "step": divided(step, refine)}
+            best = _simulated(model, folder / "best", finer, None, simulate)
+        shared = [output for output in theirs.outputs if output.path in theirs.files]
+        files = tuple(
+            _file(output, theirs.files[output.path], ours, best, (title, tolerance), draw)
+            for output in shared
+            if not output.events
+        )
+        events = tuple(
+            _events(output, theirs.files[output.path], ours) for output in shared if output.events
+        )
+    taken = theirs.seconds if known else None
+    return AgainstReport(model, title, files, events, theirs.missing, "", seconds, taken)
+
+
+def _peer_files(
+    known: Peer | None,
+    file: str | Path,
+    model: Path,
+    into: Path,
+    settings: Mapping[str, str] | None,
+    time_limit: float,
+) -> PeerRun:
+    """Run the peer, or take a result file for the output of the model that it stands for."""
+    if known:
+        return run_peer(known, model, into, settings=settings, time_limit=time_limit)
+    place = Path(file)
+    if not place.is_file():
+        raise UsageError(f"there is no result file {place}")
+    outputs = read_settings(model).outputs
+    named = [output for output in outputs if Path(output.path).name in {place.name, place.stem}]
+    chosen = named or (list(outputs) if len(outputs) == 1 else [])
+    if len(chosen) != 1:
+        names = ", ".join(output.path for output in outputs) or "nothing"
+        raise UsageError(f"{place.name} is none of the model's outputs, which are {names}")
+    return PeerRun(str(place), {chosen[0].path: place}, tuple(chosen), 0.0)
+
+
+def _simulated(
+    model: Path,
+    into: Path,
+    settings: Mapping[str, str] | None,
+    method: str | None,
+    simulate: Simulate,
+) -> Path:
+    """Run a copy of `model` with `settings`; return the folder of its outputs."""
+    out = into / "out"
+    out.mkdir(parents=True)
+    copy = copy_model(model, into / "model", settings) if settings else model
+    simulate(copy, method=method, out=out)
+    return out
+
+
+def _file(
+    output: OutputFile,
+    theirs: Path,
+    ours: Path,
+    best: Path | None,
+    told: tuple[str, float],
+    draw: Draw | None,
+) -> FileAgainst:
+    title, tolerance = told
+    mine, other = _traces(ours / output.path, output), _traces(theirs, output)
+    comparison = compare(mine, other, names=("lemsmith", title), tolerance=tolerance, norm="rms")
+    if draw is not None:
+        draw(output.path, mine, other)
+    if best is None or comparison.verdict == "identical":
+        return FileAgainst(output.path, comparison)
+    converged = _traces(best / output.path, output)
+    return FileAgainst(output.path, comparison, _nearness(mine, other, converged))
+
+
+def _nearness(ours: Traces, theirs: Traces, best: Traces) -> tuple[Nearness, ...]:
+    near, far = (compare(side, best, norm="rms") for side in (ours, theirs))
+    others = {column.name: column for column in far.columns}
+    return tuple(
+        _distances(column, others[column.name]) for column in near.columns if column.name in others
+    )
+
+
+def _distances(ours: ColumnComparison, theirs: ColumnComparison) -> Nearness:
+    if ours.spikes and theirs.spikes:
+        apart = [abs(side.count_a - side.count_b) for side in (ours.spikes, theirs.spikes)]
+        if apart[0] != apart[1]:
+            return Nearness(ours.name, apart[0], apart[1], "spike count")
+        deviations = (ours.spikes.deviation, theirs.spikes.deviation)
+        if apart == [0, 0] and deviations[0] is not None and deviations[1] is not None:
+            return Nearness(ours.name, deviations[0], deviations[1], "spike times")
+    return Nearness(ours.name, ours.rms, theirs.rms, "rms")
+
+
+def _events(output: OutputFile, theirs: Path, ours: Path) -> EventsAgainst:
+    mine = load_events(ours / output.path)
+    return EventsAgainst(output.path, match_events(mine, load_events(theirs)))
+
+
+def _traces(path: Path, output: OutputFile) -> Traces:
+    """Load a file, its columns named as the model has them where that is possible."""
+    names: Sequence[str] | None = output.columns
+    if len(set(output.columns)) != len(output.columns):
+        names = None
+    try:
+        return load(path, names)
+    except UsageError:
+        return load(path)
+
+
+def _nearness_text(rows: Sequence[Nearness], peer: str) -> str:
+    header = ["off the converged solution", "by", "lemsmith", peer, "nearer"]
+    units = {"spike times": "s", "spike count": "", "rms": ""}
+    return text_table(
+        header,
+        (
+            [
+                row.column,
+                row.measure,
+                figure(row.lemsmith, units[row.measure]),
+                figure(row.peer, units[row.measure]),
+                {"lemsmith": "lemsmith", "peer": peer, "alike": "alike"}[row.nearer],
+            ]
+            for row in rows
+        ),
+    )
+
+
+def _events_text(events: EventsAgainst) -> str:
+    return f"{events.path}\n{trains_text(events.trains)}"
+
+
+def trains_text(trains: Mapping[str, TrainMatch]) -> str:
+    """Return a table of matched trains of events."""
+    header = ["source", "events A/B", "off by", "notes"]
+    return text_table(
+        header,
+        (
+            [
+                name,
+                f"{match.count_a}/{match.count_b}",
+                figure(match.deviation, "s"),
+                "; ".join(match.notes()),
+            ]
+            for name, match in trains.items()
+        ),
+    )

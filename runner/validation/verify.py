@@ -1,0 +1,252 @@
+"""Runs the community's validation tests with lemsmith as the engine.
+
+    .omt files  ->  Report
+
+Whatever engine a test was written for, lemsmith runs its model: by the method that
+computes what that engine computes, since each test's tolerance was fitted to its engine.
+Tests of one model by one method share one run.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ...errors import LemsmithError, ModelError, UsageError, did_you_mean
+from . import engine as lemsmith
+from .engine import Simulate, Validate
+from .observables import Finding, Unobservable, Unsupported, judge
+from .omv import Check, OmvTest, find, read_test
+from .report import CheckResult, Report, Status
+
+#: Told now and then: the part that is done, 0 to 1, and what is going on.
+Progress = Callable[[float, str], None]
+
+#: Which of lemsmith's methods computes what an engine computes, step by step.
+METHODS = {
+    "jlems": "jlems",
+    "jneuroml": "jlems",
+    "jneuroml_pylems": "jlems",
+    "pylems": "jlems",
+    "pylems_neuroml2": "jlems",
+    "neuron": "neuron",
+    "pyneuron": "neuron",
+    "netpyne": "neuron",
+    "jneuroml_neuron": "neuron",
+    "jneuroml_netpyne": "neuron",
+    "jneuroml_pynn_neuron": "neuron",
+}
+
+#: What lemsmith reads; other targets are programs for other simulators.
+MODEL_SUFFIXES = frozenset({".xml", ".nml"})
+
+
+def method_for(engine: str) -> str | None:
+    """Return the method that stands for an OMV engine; None for lemsmith's default.
+
+    >>> method_for("jNeuroML"), method_for("jNeuroML_NEURON"), method_for("jNeuroML_EDEN")
+    ('jlems', 'neuron', None)
+    """
+    return METHODS.get(engine.lower())
+
+
+def verify(
+    paths: Iterable[Path],
+    engine: str | None = None,
+    jobs: int = 2,
+    progress: Progress | None = None,
+    *,
+    method: str | None = None,
+    simulate: Simulate = lemsmith.simulate,
+    validate: Validate = lemsmith.validate,
+) -> Report:
+    """Return what the tests that `paths` name or contain come to.
+
+    `engine` keeps only the tests written for that engine; `method` overrides the method
+    that `method_for` chooses; `jobs` models run at a time. A test that cannot be read, or a
+    model that does not run, is an error in the report and stops nothing else.
+
+    Raises `UsageError` where a path does not exist, or no test is left.
+    """
+    started = time.perf_counter()
+    found = find(paths)
+    tests, broken = _read(found)
+    if engine is not None:
+        tests, broken = _made_for(engine, tests), []
+    if not tests and not broken:
+        raise UsageError("no .omt file was found there")
+    groups = _grouped(tests, method)
+    results: dict[Path, list[CheckResult]] = {result.test: [result] for result in broken}
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        running = {pool.submit(_run, group, simulate, validate): group for group in groups}
+        try:
+            for done, future in enumerate(as_completed(running), 1):
+                for result in future.result():
+                    results.setdefault(result.test, []).append(result)
+                if progress is not None:
+                    progress(done / len(running), running[future].target.name)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    ordered = tuple(result for path in found for result in results.get(path, ()))
+    warnings = tuple(dict.fromkeys(warning for test in tests for warning in test.warnings))
+    return Report(ordered, warnings, time.perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A run, and the tests that look at it."""
+
+    target: Path
+    method: str | None
+    tests: list[OmvTest] = field(default_factory=list)
+
+
+def _read(paths: Iterable[Path]) -> tuple[list[OmvTest], list[CheckResult]]:
+    tests, broken = [], []
+    for path in paths:
+        try:
+            tests.append(read_test(path))
+        except (ModelError, UsageError) as fault:
+            broken.append(CheckResult(path, "", None, "", "-", "-", "error", None, str(fault)))
+    return tests, broken
+
+
+def _made_for(engine: str, tests: list[OmvTest]) -> list[OmvTest]:
+    chosen = [test for test in tests if test.engine.lower() == engine.lower()]
+    if not chosen:
+        known = sorted({test.engine for test in tests})
+        hint = did_you_mean(engine, known) or f"there are {', '.join(known) or 'none'}"
+        raise UsageError(f"no test is written for the engine {engine!r}; {hint}")
+    return chosen
+
+
+def _grouped(tests: Iterable[OmvTest], method: str | None) -> list[_Group]:
+    groups: dict[tuple[Path, str | None, bool], _Group] = {}
+    for test in tests:
+        # Folders of tests may be links; `..` is taken by name, as the engines take it.
+        target = Path(os.path.normpath(test.target))
+        chosen = None if test.validates else method or method_for(test.engine)
+        key = (target, chosen, test.validates)
+        groups.setdefault(key, _Group(target, chosen)).tests.append(test)
+    return list(groups.values())
+
+
+def _run(group: _Group, simulate: Simulate, validate: Validate) -> list[CheckResult]:
+    first = group.tests[0]
+    if first.validates:
+        return [result for test in group.tests for result in _validated(test, validate)]
+    if group.target.suffix not in MODEL_SUFFIXES:
+        message = f"{group.target.name} is no LEMS file"
+        return _all(group, "skip", message)
+    if not group.target.is_file():
+        return _all(group, "error", f"there is no model {group.target}")
+    with TemporaryDirectory(prefix="lemsmith-verify-") as folder:
+        started = time.perf_counter()
+        try:
+            simulate(group.target, method=group.method, out=Path(folder))
+        except LemsmithError as fault:
+            return _all(group, "error", str(fault), time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return [
+            _judged(group, test, name, check, Path(folder), seconds)
+            for test, name, check in _checks(group)
+        ]
+
+
+def _judged(
+    group: _Group, test: OmvTest, name: str, check: Check, out: Path, seconds: float
+) -> CheckResult:
+    def locate(path: str) -> Path:
+        return _written(test.folder / path, group.target.parent, out)
+
+    def beside_mep(path: str) -> Path:
+        file = (test.mep or test.path).parent / path
+        if not file.is_file():
+            raise Unobservable(f"there is no file {file} to hold against")
+        return file
+
+    result = partial(_result, group, test, name, check, seconds=seconds)
+    try:
+        finding = judge(check, locate, beside_mep)
+    except Unobservable as fault:
+        return result("error", str(fault))
+    except Unsupported as fault:
+        return result("skip", str(fault))
+    return result("pass" if finding.passed else "fail", finding.message, finding=finding)
+
+
+def _written(wanted: Path, model: Path, out: Path) -> Path:
+    """Return the file below `out` that a run in the folder `model` would leave at `wanted`."""
+    relative = os.path.relpath(wanted, model)
+    place = out / relative
+    if not relative.startswith("..") and place.is_file():
+        return place
+    named = sorted(path for path in out.rglob(wanted.name) if path.is_file())
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise Unobservable(f"the run wrote several files called {wanted.name}")
+    wrote = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    hint = f"; it wrote {', '.join(wrote[:8])}" if wrote else "; it wrote no files"
+    raise Unobservable(f"the run wrote no file {relative}{hint}")
+
+
+def _validated(test: OmvTest, validate: Validate) -> Iterable[CheckResult]:
+    """Yield a result for each document that the test's patterns name."""
+    result = partial(CheckResult, test.path, test.engine, None)
+    documents = sorted({path for pattern in test.targets for path in _matching(test, pattern)})
+    if not documents:
+        message = f"no document matches {' '.join(test.targets)}"
+        yield result("", "Validation", "valid", "error", None, message)
+    for document in documents:
+        started = time.perf_counter()
+        status: Status = "pass"
+        message = ""
+        try:
+            validate(document)
+        except LemsmithError as fault:
+            status, message = "fail", str(fault)
+        seconds = time.perf_counter() - started
+        yield result(str(document), document.name, "valid", status, None, message, seconds)
+
+
+def _matching(test: OmvTest, pattern: str) -> Iterable[Path]:
+    anchor = Path(pattern).anchor
+    folder = Path(anchor) if anchor else test.folder
+    return (path for path in folder.glob(pattern.removeprefix(anchor)) if path.is_file())
+
+
+def _checks(group: _Group) -> Iterable[tuple[OmvTest, str, Check]]:
+    for test in group.tests:
+        for experiment in test.experiments:
+            for check in experiment.checks:
+                yield test, experiment.name, check
+
+
+def _all(group: _Group, status: Status, message: str, seconds: float = 0.0) -> list[CheckResult]:
+    return [
+        _result(group, test, name, check, status, message, seconds=seconds)
+        for test, name, check in _checks(group)
+    ]
+
+
+def _result(
+    group: _Group,
+    test: OmvTest,
+    name: str,
+    check: Check,
+    status: Status,
+    message: str,
+    *,
+    seconds: float,
+    finding: Finding | None = None,
+) -> CheckResult:
+    named = (test.path, test.engine, group.method, str(group.target), name)
+    return CheckResult(*named, check.observable.kind, status, finding, message, seconds)

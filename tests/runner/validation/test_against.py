@@ -1,0 +1,167 @@
+"""lemsmith held against a peer or a file, and which of the two is nearer the solution."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from lemsmith.errors import ModelError, UsageError
+from lemsmith.runner.validation import peers
+from lemsmith.runner.validation.against import against
+from lemsmith.runner.validation.model_files import read_settings
+from lemsmith.runner.validation.peers import Need, Peer
+
+LEMS = (
+    '<Lems><Target component="s"/><Simulation id="s" length="1s" step="1ms" target="n">'
+    '<OutputFile id="o" fileName="results/v.dat"><OutputColumn id="v" quantity="pop[0]/v"/>'
+    '</OutputFile><EventOutputFile id="e" fileName="a.spikes" format="ID_TIME">'
+    '<EventSelection id="0" select="pop[0]" eventPort="spike"/></EventOutputFile>'
+    "</Simulation></Lems>"
+)
+
+#: A peer that computes a decay, `off` too fast, and an event at 0.5 s plus `off`.
+PROGRAM = """
+import math, sys
+off = {off}
+with open("results/v.dat", "w") as file:
+    for index in range(1001):
+        print(index / 1000, math.exp(-5 * (1 + off) * index / 1000), sep="\\t", file=file)
+open("a.spikes", "w").write({spikes!r})
+"""
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "LEMS_a.xml"
+    path.write_text(LEMS)
+    return path
+
+
+@pytest.fixture
+def peer(monkeypatch):
+    """Return how to install a peer called `scripted`."""
+
+    def install(off=0.0, spikes="0\t0.5\n", needs=()):
+        program = PROGRAM.format(off=off, spikes=spikes)
+        scripted = Peer("scripted", "Scripted", needs, ((sys.executable, "-c", program),))
+        monkeypatch.setitem(peers.PEERS, "scripted", scripted)
+        return "scripted"
+
+    return install
+
+
+def engine(error=0.0, spikes="pop\t0.5\n"):
+    """Return a simulator whose error is a part `error` at a step of 1 ms, and of first order."""
+
+    def simulate(source, *, method, out):
+        step = float(read_settings(source).step.removesuffix("ms")) / 1000
+        time = np.arange(round(1 / step) + 1) * step
+        trace = np.exp(-5 * (1 + error * step / 1e-3) * time)
+        (out / "results").mkdir()
+        np.savetxt(out / "results" / "v.dat", np.stack([time, trace], axis=1))
+        (out / "a.spikes").write_text(spikes.replace("pop", "0"))
+
+    return simulate
+
+
+def test_a_peer_that_agrees_is_equal(model, peer):
+    report = against(model, peer(), simulate=engine())
+    (file,) = report.files
+    assert report.ok
+    assert file.comparison.verdict == "equal"
+    assert file.comparison.columns[0].name == "pop[0]/v"
+    assert "lemsmith" in report.text()
+    assert json.loads(json.dumps(report.as_data()))["ok"] is True
+
+
+def test_a_peer_that_is_off_is_different_and_we_are_nearer(model, peer):
+    report = against(model, peer(off=0.5), simulate=engine(error=0.01))
+    (file,) = report.files
+    (nearness,) = file.nearness
+    assert not report.ok
+    assert nearness.nearer == "lemsmith"
+    assert nearness.lemsmith < nearness.peer
+
+
+def test_a_peer_that_is_nearer_the_solution_than_we_is_told_so(model, peer):
+    report = against(model, peer(), simulate=engine(error=0.5))
+    (nearness,) = report.files[0].nearness
+    assert nearness.nearer == "peer"
+    assert "Scripted" in report.text().rpartition("nearer")[2]
+
+
+def test_the_converged_solution_has_a_tenth_of_the_step_on_a_copy(model, peer):
+    steps = []
+
+    def simulate(source, *, method, out):
+        steps.append((read_settings(source).step, method, source == model))
+        engine()(source, method=method, out=out)
+
+    against(model, peer(), method="jlems", simulate=simulate)
+    assert steps == [("1ms", "jlems", True), ("0.1ms", None, False)]
+    assert model.read_text() == LEMS
+
+
+def test_both_sides_get_the_settings_that_are_asked_for(model, peer):
+    steps = []
+
+    def simulate(source, *, method, out):
+        steps.append((read_settings(source).step, read_settings(source).seed))
+        engine()(source, method=method, out=out)
+
+    against(model, peer(), settings={"step": "2ms", "seed": "5"}, simulate=simulate)
+    assert steps == [("2ms", "5"), ("0.2ms", "5")]
+
+
+def test_the_converged_solution_can_be_left_out(model, peer):
+    report = against(model, peer(off=0.5), simulate=engine(), refine=0)
+    assert report.files[0].nearness == ()
+
+
+def test_events_are_matched_by_source(model, peer):
+    report = against(model, peer(spikes="0\t0.5\n0\t0.7\n"), simulate=engine())
+    (events,) = report.events
+    assert events.trains["0"].lost == (0.7,)
+    assert not report.ok
+
+
+def test_a_peer_that_is_not_installed_is_said_and_is_no_fault(model, peer, monkeypatch):
+    monkeypatch.setitem(peers.NEEDS, "gone", Need("Gone", lambda: None, "pip install gone"))
+    report = against(model, peer(needs=("gone",)), simulate=engine())
+    assert report.ok
+    assert "not compared: Scripted cannot run: Gone is not installed" in report.text()
+
+
+def test_a_result_file_stands_for_the_output_of_its_name(model, tmp_path):
+    time = np.arange(1001) / 1000
+    path = tmp_path / "old" / "v.dat"
+    path.parent.mkdir()
+    np.savetxt(path, np.stack([time, np.exp(-5 * time)], axis=1))
+    report = against(model, path, simulate=engine())
+    assert report.files[0].comparison.verdict in {"identical", "equal"}
+    assert report.peer_seconds is None
+
+
+def test_a_result_file_that_is_none_of_the_outputs_is_refused(model, tmp_path):
+    path = tmp_path / "w.dat"
+    path.write_text("0 1\n")
+    with pytest.raises(UsageError, match=r"outputs, which are results/v\.dat, a\.spikes"):
+        against(model, path, simulate=engine())
+
+
+def test_our_own_failure_is_raised(model, peer):
+    def simulate(source, *, method, out):
+        raise ModelError(())
+
+    with pytest.raises(ModelError):
+        against(model, peer(), simulate=simulate)
+
+
+def test_both_traces_are_handed_over_for_drawing(model, peer):
+    drawn = []
+    against(model, peer(), simulate=engine(), draw=lambda *what: drawn.append(what))
+    ((name, ours, theirs),) = drawn
+    assert name == "results/v.dat"
+    assert ours.time.size == theirs.time.size == 1001
