@@ -105,13 +105,15 @@ class Lookup:
 
     def find(self, href: str, folder: Path) -> Found:
         """Return the file that `href` means in a file of `folder`; raises `Unreadable`."""
-        packaged = core_type_file(href)
-        if packaged is None and _ELSEWHERE.match(href):
+        ours = self.packaged(href)
+        if ours is None and _ELSEWHERE.match(href):
             raise Unreadable("includes are relative to the model's folder, and no addresses")
         if not href or "\0" in href:
             raise Unreadable("it names no file")
+        if ours is not None and folder == ours.path.parent:
+            return ours
         outside = False
-        for place in () if _ELSEWHERE.match(href) else self._folders(folder, packaged):
+        for place in () if _ELSEWHERE.match(href) else self._folders(folder, ours):
             path = place / href
             if not self.allows(path):
                 outside = True
@@ -119,7 +121,6 @@ class Lookup:
                 return Found(path, str(path))
         if outside:
             raise Unreadable("it leads out of the folder that the model is confined to")
-        ours = self.packaged(href)
         if ours is not None:
             return ours
         near = self._near(href, folder)
@@ -139,10 +140,10 @@ class Lookup:
         real, limit = os.path.realpath(path), os.path.realpath(self.confine)
         return Path(real).is_relative_to(limit)
 
-    def _folders(self, folder: Path, packaged: Path | None) -> Iterator[Path]:
+    def _folders(self, folder: Path, ours: Found | None) -> Iterator[Path]:
         """Yield the folders to look into; our own types come right after the file's folder."""
         yield folder
-        if packaged is None:
+        if ours is None:
             yield self.root
             yield from self.others
 

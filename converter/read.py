@@ -39,6 +39,9 @@ MAX_FILES: Final = 10_000
 #: What a `<neuroml>` root takes for granted.
 CORE_TYPES: Final = "NeuroML2CoreTypes.xml"
 
+#: What makes a file of an official name the model's own copy of it.
+DEFINITIONS: Final = frozenset({"ComponentType", "Dimension", "Unit"})
+
 #: The name of a model that isn't a file.
 TEXT: Final = "<text>"
 
@@ -117,7 +120,10 @@ class _Reader:
         pieces = self.budget.pieces(found.path)
         head = next(pieces, b"")
         if not head.startswith(SIGNATURE):
-            return self.keep(parse_xml(chain((head,), pieces), name), found.path)
+            file = parse_xml(chain((head,), pieces), name)
+            if any(isinstance(item, Element) and item.tag in DEFINITIONS for item in file.items):
+                self.own_types.add(found.path.name)
+            return self.keep(file, found.path)
         content = head + b"".join(pieces)
         self.sources[name] = Source(name, found.path, content, encoding="")
         network = read_network(content, name)
@@ -175,11 +181,8 @@ class _Reader:
 
     def was_read(self, found: Found) -> bool:
         """Whether the file, or the model's own copy of a packaged one, was read before."""
-        file = found.path.name
-        if found.packaged:
-            return file in self.own_types or os.path.realpath(found.path) in self.seen
-        self.own_types.add(file)
-        return os.path.realpath(found.path) in self.seen
+        own = found.packaged and found.path.name in self.own_types
+        return own or os.path.realpath(found.path) in self.seen
 
 
 @cache

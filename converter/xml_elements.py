@@ -116,7 +116,9 @@ class ElementReader:
 
     def place(self, line: int, column: int) -> Place:
         """Return the place of a column that counts from 1 but with the byte order mark."""
-        return Place(self.file.name, line, max(1, column - self.bom) if line == 1 else column)
+        if line == 1 and self.bom:
+            column = max(1, column - 1)
+        return Place(self.file.name, line, column)
 
     def here(self) -> Place:
         """Return where the token stands that expat is at."""
@@ -189,7 +191,7 @@ class ElementReader:
                 raise Refused(Fault("this include names no file", closed.place, "write file=..."))
             self.open[-1].children.append(Include(given[0].strip(), closed.place))
             return
-        text = "".join(closed.text).strip()
+        text = "".join(closed.text).strip() if closed.text else ""
         children: tuple[Element | Table, ...] = tuple(closed.children)  # type: ignore[arg-type]  # includes lie in roots alone
         element = Element(closed.tag, closed.attributes, children, text, closed.place)
         self.open[-1].children.append(element)
@@ -216,9 +218,15 @@ class ElementReader:
 
 def named(attributes: list[str]) -> dict[str, str]:
     """Return attributes by local name, without those of foreign namespaces."""
-    found = {}
-    for i in range(0, len(attributes), 2):
-        namespace, _, name = attributes[i].rpartition(" ")
+    found = dict(zip(attributes[::2], attributes[1::2], strict=True))
+    for name in found:
+        if " " in name:
+            break
+    else:
+        return found
+    ours = {}
+    for name, value in found.items():
+        namespace, _, local = name.rpartition(" ")
         if not namespace or OURS.match(namespace):
-            found[name] = attributes[i + 1]
-    return found
+            ours[local] = value
+    return ours

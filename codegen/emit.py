@@ -1,0 +1,17 @@
+"""From statements to text: the backends' source, the same bytes for the same program."""
+
+from __future__ import annotations
+
+import re
+
+from .emit_steps import BufferName, emit_steps
+from .program import Program
+
+
+def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[BufferName, ...]]:
+    """Return the text of `program` for `backend` and the buffers that it takes, in order.
+
+    `source` is named in the text's first line, made harmless.
+    """
+    name = re.sub(r"[^A-Za-z0-9_. -]", "_", source.replace("\\", "/").rsplit("/", 1)[-1])[:80]
+    return emit_steps(program, name)

@@ -1,0 +1,20 @@
+"""From equations to statements over arrays: the numerical method is applied here."""
+
+from __future__ import annotations
+
+from ..converter.network import Network
+from ..errors import UsageError
+from .lower_steps import lower_steps
+from .program import Program
+
+
+def schedule_of(method: str) -> str:
+    """Return the schedule that `flatten` must use for `method`."""
+    return "jlems" if method == "jlems" else "equations"
+
+
+def lower(network: Network, method: str) -> Program:
+    """Return the program that advances `network` by `method`."""
+    if method == "jlems":
+        return lower_steps(network)
+    raise UsageError(f"the method {method!r} is not there yet")

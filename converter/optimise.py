@@ -1,0 +1,21 @@
+"""The optimiser: an ordered tuple of passes, each a function from network to network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .network import Network
+
+Pass = Callable[[Network], Network]
+
+#: The passes for equations, in order. The schedule "jlems" keeps order: none of them runs.
+PASSES: tuple[Pass, ...] = ()
+
+
+def optimise(network: Network) -> Network:
+    """Return an exactly equivalent network with fewer and cheaper equations."""
+    if network.schedule == "jlems":
+        return network
+    for run_pass in PASSES:
+        network = run_pass(network)
+    return network

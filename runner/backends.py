@@ -1,0 +1,55 @@
+"""Backends: how a program becomes text, and how the text runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..converter.network import Array
+from ..errors import UsageError
+from .build import build
+from .native import NativeRun
+from .plan import Plan
+from .request import Request
+
+
+class Running(Protocol):
+    """A run that is advanced in chunks of steps."""
+
+    def initial_row(self) -> Array:
+        """Return the recorded values before the first step (columns,)."""
+
+    def advance(self, steps: int, rows: Array) -> int:
+        """Take up to `steps` steps into `rows` (steps, columns); return how many."""
+
+    def events(self) -> list[list[float]]:
+        """Return the times of the events of every recorded port."""
+
+    @property
+    def time(self) -> float:
+        """The time reached, s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What differs between backends, as data."""
+
+    name: str
+    start: Callable[[Plan, Request], Running]
+
+
+def start_cpp(plan: Plan, request: Request) -> Running:
+    """Compile (or find in the cache) and load."""
+    library = build(plan.text)
+    return NativeRun(plan.program, library, plan.buffers, plan.random_state)  # type: ignore[arg-type]
+
+
+BACKENDS: dict[str, Backend] = {"cpp": Backend("cpp", start_cpp)}
+
+
+def backend(name: str) -> Backend:
+    """Return the backend called `name`; raises `UsageError` where there is none."""
+    if name not in BACKENDS:
+        raise UsageError(f"the backend {name!r} is not there yet")
+    return BACKENDS[name]

@@ -1,0 +1,117 @@
+"""A translated model, ready to run: what is kept in the cache between runs.
+
+The cache of plans is looked up first; on a hit nothing of the compiling half (sympy, lxml,
+jinja2) is imported. A plan is stored under a hash of the request and of lemsmith itself,
+with the digests of every file that it came from; it counts only while all of them still
+match.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..codegen.program import Program
+from ..converter.simulation import Display, EventFile, OutputFile
+from ..errors import Fault
+from .build import cache_folder
+from .request import Request, is_text
+
+#: Fields of a request that do not change what is translated.
+RUN_ONLY = ("threads",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A program with its text, and how its columns are to be shown."""
+
+    program: Program
+    text: str
+    buffers: tuple[object, ...]
+    dimensions: Mapping[str, str]  # column path -> LEMS dimension
+    units: Mapping[str, str]  # column path -> SI symbol
+    outputs: tuple[OutputFile, ...]
+    event_files: tuple[EventFile, ...]
+    displays: tuple[Display, ...]
+    random_state: int
+    seed: int
+    warnings: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    plan: Plan
+    files: tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=1)
+def package_digest() -> str:
+    """Return a hash of lemsmith's own files: another version translates anew."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parent.parent
+    for folder in ("schemas", "converter", "codegen", "runner"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".py", ".h", ".jinja", ".xml"):
+                status = path.stat()
+                digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def key_of(request: Request) -> str:
+    """Return the name under which the plan of `request` is kept."""
+    source = request.source if is_text(request.source) else str(Path(request.source).resolve())
+    parts = [package_digest(), str(source)]
+    for name in sorted(Request.__dataclass_fields__):
+        if name not in ("source", *RUN_ONLY):
+            parts.append(f"{name}={getattr(request, name)!r}")
+    if is_text(request.source):
+        parts.append(os.getcwd())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+
+def digest(path: Path) -> str:
+    """Return a hash of a file's content, or "" where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def recalled(request: Request) -> Plan | None:
+    """Return the plan kept for `request`, if every file that it came from is unchanged."""
+    path = cache_folder() / f"{key_of(request)}.plan"
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        # The user's own cache folder holds what we wrote; nothing of a model is unpickled.
+        entry = pickle.loads(content)  # noqa: S301
+    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError):
+        path.unlink(missing_ok=True)
+        return None
+    if not isinstance(entry, _Entry):
+        return None
+    if any(digest(Path(name)) != expected for name, expected in entry.files):
+        return None
+    os.utime(path)
+    return entry.plan
+
+
+def remember(request: Request, plan: Plan, files: tuple[Path, ...]) -> None:
+    """Keep `plan` for later runs; a cache that cannot be written is no fault."""
+    folder = cache_folder()
+    entry = _Entry(plan, tuple((str(path.resolve()), digest(path)) for path in files))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False, suffix=".new") as file:
+            pickle.dump(entry, file, protocol=pickle.HIGHEST_PROTOCOL)
+        Path(file.name).replace(folder / f"{key_of(request)}.plan")
+    except OSError:
+        return
