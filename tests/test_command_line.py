@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from types import SimpleNamespace
 
 import click
@@ -69,6 +70,7 @@ def pipeline(monkeypatch):
 @pytest.fixture
 def model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     path = tmp_path / "LEMS_hh.xml"
     path.write_text("<Lems>\n  <Oops/>\n</Lems>\n")
     return path
@@ -261,13 +263,7 @@ def test_a_fault_of_the_model_is_shown_under_its_line(pipeline, model):
 
 def test_an_internal_error_says_how_to_report_it_and_keeps_the_facts(pipeline, model, tmp_path):
     pipeline.answer = ZeroDivisionError("division by zero")
-    import tempfile
-
-    tempfile.tempdir = str(tmp_path)
-    try:
-        result = call("run", model)
-    finally:
-        tempfile.tempdir = None
+    result = call("run", model)
     assert "Please report it" in result.output
     (kept,) = tmp_path.glob("lemsmith-fault-*.txt")
     assert str(kept) in result.output
