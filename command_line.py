@@ -41,6 +41,9 @@ BACKENDS = ("numpy", "cpp", "cuda", "cuda-on-host")
 PRECISIONS = ("double", "single", "mixed")
 STAGES = ("document", "model", "network", "program", "source")
 
+#: Simulated seconds from which a summary counts in seconds, not in milliseconds.
+LONG = 10.0
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -369,10 +372,13 @@ def _keep(recording: Any, out: Path, save: Path | None) -> NoReturn:
 
 
 def _summary(recording: Recording, wall: float) -> str:
-    end = f" over {1000 * recording.time[-1]:g} ms" if len(recording.time) else ""
+    count = len(recording.keys())
+    end = float(recording.time[-1]) if len(recording.time) else 0.0
+    span = f"{end:g} s" if end >= LONG else f"{1000 * end:g} ms"
     text = (
-        f"{Path(recording.source).name or 'the model'}: {len(recording.traces)} quantities"
-        f"{end}, {len(recording.time)} samples each, in {wall:.2f} s"
+        f"{Path(recording.source).name or 'the model'}: "
+        f"{count} {'quantity' if count == 1 else 'quantities'} over {span}, "
+        f"{len(recording.time)} samples each, in {wall:.2f} s"
     )
     if not (recording.output_files or recording.event_files):
         text += "\nthe model names no OutputFile; --save FILE.npz keeps what was recorded"

@@ -88,6 +88,7 @@ def test_a_run_writes_the_models_files_in_the_current_folder(pipeline, model, tm
     assert result.exit_code == 0, result.output
     assert (tmp_path / "results" / "v.dat").read_text().startswith("0.0\t-0.07\t\n")
     assert "wrote results/v.dat" in result.output
+    assert result.output.startswith("LEMS_hh.xml: 1 quantity over 2 ms, 3 samples each, in 0.")
 
 
 def test_options_that_were_not_given_are_left_to_the_pipeline(pipeline, model):
