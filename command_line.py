@@ -367,8 +367,7 @@ def _keep(recording: Any, out: Path, save: Path | None) -> NoReturn:
         partial = save.with_name(f"{save.name}.partial")
         recording.to_npz(partial) if save.suffix == ".npz" else recording.to_hdf5(partial)
         written.append(partial)
-    lines = [f"stopped; kept {path}" for path in written] or ["stopped"]
-    _fail("\n".join(lines), STOPPED)
+    _fail("\n".join(["stopped", *(f"kept {path}" for path in written)]), STOPPED)
 
 
 def _summary(recording: Recording, wall: float) -> str:
