@@ -232,7 +232,7 @@ def _simulated(
     out = into / "out"
     out.mkdir(parents=True)
     copy = copy_model(model, into / "model", settings) if settings else model
-    simulate(copy, method=method, out=out)
+    simulate(copy, method=method, out=out, progress=None)
     return out
 
 

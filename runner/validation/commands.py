@@ -15,12 +15,12 @@ from . import engine as lemsmith
 from .against import Draw, against, trains_text
 from .compare import Norm, compare
 from .detection import Floats
-from .engine import Simulate, Validate
+from .engine import Progress, Simulate, Validate
 from .load import Traces, load, load_events
 from .peers import PEERS, TIME_LIMIT
 from .plot import draw
 from .trains import TrainMatch, match_events
-from .verify import Progress, verify
+from .verify import verify
 
 #: Suffixes by which a file is taken for one of events.
 EVENT_SUFFIXES = frozenset({".spikes", ".spk", ".gdf"})

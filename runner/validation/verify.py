@@ -11,22 +11,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Lock
 
 from ...errors import LemsmithError, ModelError, UsageError, did_you_mean
 from . import engine as lemsmith
-from .engine import Simulate, Validate
+from .engine import Progress, Simulate, Validate
 from .observables import Finding, Unobservable, Unsupported, judge
 from .omv import Check, OmvTest, find, read_test
 from .report import CheckResult, Report, Status
-
-#: Told now and then: the part that is done, 0 to 1, and what is going on.
-Progress = Callable[[float, str], None]
 
 #: Which of lemsmith's methods computes what an engine computes, step by step.
 METHODS = {
@@ -83,20 +81,46 @@ def verify(
         raise UsageError("no .omt file was found there")
     groups = _grouped(tests, method)
     results: dict[Path, list[CheckResult]] = {result.test: [result] for result in broken}
+    telling = _Telling(len(groups), progress)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        running = {pool.submit(_run, group, simulate, validate): group for group in groups}
+        running = [
+            pool.submit(_run, group, simulate, validate, partial(telling.tell, index))
+            for index, group in enumerate(groups)
+        ]
         try:
-            for done, future in enumerate(as_completed(running), 1):
+            for future in as_completed(running):
                 for result in future.result():
                     results.setdefault(result.test, []).append(result)
-                if progress is not None:
-                    progress(done / len(running), running[future].target.name)
         except BaseException:
+            telling.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     ordered = tuple(result for path in found for result in results.get(path, ()))
     warnings = tuple(dict.fromkeys(warning for test in tests for warning in test.warnings))
     return Report(ordered, warnings, time.perf_counter() - started)
+
+
+class _Stopped(LemsmithError):
+    """Thrown into the runs that go on when the whole is stopped."""
+
+
+class _Telling:
+    """Adds up how far all runs are; they tell it from their threads."""
+
+    def __init__(self, runs: int, progress: Progress | None) -> None:
+        self.stop = Event()
+        self._done = [0.0] * runs
+        self._progress = progress
+        self._lock = Lock()
+
+    def tell(self, run: int, fraction: float, message: str) -> None:
+        """Note that `run` has come to `fraction`; stop it if all is to stop."""
+        if self.stop.is_set():
+            raise _Stopped("stopped")
+        with self._lock:
+            self._done[run] = fraction
+            if self._progress is not None:
+                self._progress(sum(self._done) / len(self._done), message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +162,36 @@ def _grouped(tests: Iterable[OmvTest], method: str | None) -> list[_Group]:
     return list(groups.values())
 
 
-def _run(group: _Group, simulate: Simulate, validate: Validate) -> list[CheckResult]:
-    first = group.tests[0]
-    if first.validates:
+def _run(
+    group: _Group, simulate: Simulate, validate: Validate, progress: Progress
+) -> list[CheckResult]:
+    """Return what the tests of `group` come to, and tell `progress` how far their run is."""
+
+    def told(fraction: float, _message: str) -> None:
+        # Only the last word says that it is done.
+        progress(min(fraction, 0.999), group.target.name)
+
+    told(0.0, "")
+    results = _checked(group, simulate, validate, told)
+    progress(1.0, group.target.name)
+    return results
+
+
+def _checked(
+    group: _Group, simulate: Simulate, validate: Validate, progress: Progress
+) -> list[CheckResult]:
+    if group.tests[0].validates:
         return [result for test in group.tests for result in _validated(test, validate)]
     if group.target.suffix not in MODEL_SUFFIXES:
-        message = f"{group.target.name} is no LEMS file"
-        return _all(group, "skip", message)
+        return _all(group, "skip", f"{group.target.name} is no LEMS file")
     if not group.target.is_file():
         return _all(group, "error", f"there is no model {group.target}")
     with TemporaryDirectory(prefix="lemsmith-verify-") as folder:
         started = time.perf_counter()
         try:
-            simulate(group.target, method=group.method, out=Path(folder))
+            simulate(group.target, method=group.method, out=Path(folder), progress=progress)
+        except _Stopped:
+            raise
         except LemsmithError as fault:
             return _all(group, "error", str(fault), time.perf_counter() - started)
         seconds = time.perf_counter() - started

@@ -55,7 +55,7 @@ def peer(monkeypatch):
 def engine(error=0.0, spikes="pop\t0.5\n"):
     """Return a simulator whose error is a part `error` at a step of 1 ms, and of first order."""
 
-    def simulate(source, *, method, out):
+    def simulate(source, *, method, out, progress):
         step = float(read_settings(source).step.removesuffix("ms")) / 1000
         time = np.arange(round(1 / step) + 1) * step
         trace = np.exp(-5 * (1 + error * step / 1e-3) * time)
@@ -95,9 +95,9 @@ def test_a_peer_that_is_nearer_the_solution_than_we_is_told_so(model, peer):
 def test_the_converged_solution_has_a_tenth_of_the_step_on_a_copy(model, peer):
     steps = []
 
-    def simulate(source, *, method, out):
+    def simulate(source, *, method, out, progress):
         steps.append((read_settings(source).step, method, source == model))
-        engine()(source, method=method, out=out)
+        engine()(source, method=method, out=out, progress=progress)
 
     against(model, peer(), method="jlems", simulate=simulate)
     assert steps == [("1ms", "jlems", True), ("0.1ms", None, False)]
@@ -107,9 +107,9 @@ def test_the_converged_solution_has_a_tenth_of_the_step_on_a_copy(model, peer):
 def test_both_sides_get_the_settings_that_are_asked_for(model, peer):
     steps = []
 
-    def simulate(source, *, method, out):
+    def simulate(source, *, method, out, progress):
         steps.append((read_settings(source).step, read_settings(source).seed))
-        engine()(source, method=method, out=out)
+        engine()(source, method=method, out=out, progress=progress)
 
     against(model, peer(), settings={"step": "2ms", "seed": "5"}, simulate=simulate)
     assert steps == [("2ms", "5"), ("0.2ms", "5")]
@@ -152,7 +152,7 @@ def test_a_result_file_that_is_none_of_the_outputs_is_refused(model, tmp_path):
 
 
 def test_our_own_failure_is_raised(model, peer):
-    def simulate(source, *, method, out):
+    def simulate(source, *, method, out, progress):
         raise ModelError(())
 
     with pytest.raises(ModelError):

@@ -78,7 +78,7 @@ def test_verify_returns_the_code_for_ci_and_writes_every_report(tmp_path, spike,
         "experiments: {one: {observables: {spike times: {file: {path: v.dat, columns: [0]}}}}}\n"
     )
 
-    def simulate(source, *, method, out):
+    def simulate(source, *, method, out, progress):
         (out / "v.dat").write_text("10\n")
 
     files = {name: tmp_path / "out" / name for name in ("json_file", "junit_file", "markdown_file")}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from lemsmith.errors import Fault, ModelError, NumericalError, UsageError
+from lemsmith.errors import Fault, LemsmithError, ModelError, NumericalError, UsageError
 from lemsmith.runner.validation.verify import method_for, verify
 
 SHARED = Path(__file__).parents[3].parent / "shared"
@@ -27,21 +29,23 @@ class Engine:
         self.file = other.get("file", "results/v.dat")
         self.runs = []
 
-    def __call__(self, source, *, method, out):
+    def __call__(self, source, *, method, out, progress):
         self.runs.append((source.name, method))
-        time = np.arange(400) * 1e-4
-        trace = np.full(time.size, -0.065)
+        if progress is not None:
+            progress(0.5, "half of it")
+        times = np.arange(400) * 1e-4
+        trace = np.full(times.size, -0.065)
         for spike in self.spikes:
-            trace[(time >= spike - 1e-9) & (time < spike + 1e-3)] = 0.02
+            trace[(times >= spike - 1e-9) & (times < spike + 1e-3)] = 0.02
         path = out / self.file
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savetxt(path, np.stack([time, trace, np.linspace(0, 1, time.size)], axis=1))
+        np.savetxt(path, np.stack([times, trace, np.linspace(0, 1, times.size)], axis=1))
         (out / "results" / "a.spikes").parent.mkdir(exist_ok=True)
         (out / "results" / "a.spikes").write_text(self.events)
         return "a recording"
 
 
-def refusing(source, *, method, out):
+def refusing(source, *, method, out, progress):
     """Refuse every model."""
     raise ModelError(Fault("no component type is called 'laeky'"))
 
@@ -120,10 +124,10 @@ def test_a_numerical_error_stops_no_other_test(write, tmp_path):
     (tmp_path / "LEMS_b.xml").write_text("<Lems/>")
     right = Engine()
 
-    def simulate(source, *, method, out):
+    def simulate(source, *, method, out, progress):
         if source.name == "LEMS_b.xml":
             raise NumericalError("v of pop[0] is NaN at 0.1 s")
-        right(source, method=method, out=out)
+        right(source, method=method, out=out, progress=progress)
 
     tests = [write(), write(name="b", target="../LEMS_b.xml")]
     report = verify(tests, simulate=simulate, jobs=2)
@@ -204,12 +208,35 @@ def test_a_folder_without_tests_is_said(tmp_path):
         verify([tmp_path], simulate=Engine())
 
 
-def test_progress_ends_at_one(write):
+def test_progress_never_falls_and_ends_at_one(write):
     told = []
     tests = [write(), write(name="b", engine="jNeuroML_NEURON")]
     verify(tests, simulate=Engine(), progress=lambda done, what: told.append((done, what)))
-    assert [done for done, _ in told] == [0.5, 1.0]
-    assert told[0][1] == "LEMS_a.xml"
+    fractions = [done for done, _ in told]
+    assert fractions == sorted(fractions)
+    assert told[-1] == (1.0, "LEMS_a.xml")
+
+
+def test_ctrl_c_stops_the_runs_that_go_on(write):
+    started, stopped = threading.Event(), threading.Event()
+
+    def simulate(source, *, method, out, progress):
+        if method == "neuron":
+            started.wait(10)
+            raise KeyboardInterrupt
+        started.set()
+        try:
+            for _ in range(1000):
+                progress(0.1, "on the way")
+                time.sleep(0.01)
+        except LemsmithError:
+            stopped.set()
+            raise
+
+    tests = [write(), write(name="b", engine="jNeuroML_NEURON")]
+    with pytest.raises(KeyboardInterrupt):
+        verify(tests, simulate=simulate)
+    assert stopped.is_set()
 
 
 def file(columns="[0, 1]", scaling="[1, 1]"):
@@ -272,7 +299,7 @@ def test_a_time_series_is_held_against_the_file_beside_the_expectations(write, t
         "timeseries: {file: {path: expected.dat}}",
     )
     assert only(verify([test], simulate=Engine())).status == "error"
-    Engine(file="expected.dat")(Path("a"), method=None, out=tmp_path / "test")
+    Engine(file="expected.dat")(Path("a"), method=None, out=tmp_path / "test", progress=None)
     assert only(verify([test], simulate=Engine())).status == "pass"
     result = only(verify([test], simulate=Engine((0.010, 0.030))))
     assert result.status == "fail"
@@ -307,7 +334,7 @@ def test_the_junit_report_parses_and_counts(write):
 
 
 def test_the_junit_report_parses_whatever_an_engine_says(write):
-    def simulate(source, *, method, out):
+    def simulate(source, *, method, out, progress):
         raise ModelError(Fault("\x1b[31m<red> & \x00 \ud800 \uffff"))
 
     root = ET.fromstring(verify([write()], simulate=simulate).junit())
@@ -342,7 +369,7 @@ def test_the_reference_interpreters_own_outputs_pass_every_test_written_for_it()
         if run["variant"] == "as-is"
     }
 
-    def simulate(source, *, method, out):
+    def simulate(source, *, method, out, progress):
         assert method == "jlems"
         for file in recorded[source.name]:
             if file.get("stride") != 1:
