@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from ...errors import MissingTool, UsageError
+from ...errors import LemsmithError, MissingTool, UsageError
 from . import engine as lemsmith
 from .compare import ColumnComparison, Comparison, compare
 from .engine import Simulate
@@ -84,6 +84,7 @@ class EventsAgainst:
 class AgainstReport:
     """What `against` found; `skipped` says why the peer gave nothing to compare.
 
+    `unconverged` says why there is no converged solution, where one was asked for.
     Times are in s: what each side's run took, translation and compilation included.
     """
 
@@ -93,6 +94,7 @@ class AgainstReport:
     events: tuple[EventsAgainst, ...] = ()
     missing: tuple[str, ...] = ()
     skipped: str = ""
+    unconverged: str = ""
     seconds: float = 0.0
     peer_seconds: float | None = None
 
@@ -110,6 +112,7 @@ class AgainstReport:
             "peer": self.peer,
             "ok": self.ok,
             "skipped": self.skipped,
+            "unconverged": self.unconverged,
             "missing": list(self.missing),
             "seconds": self.seconds,
             "peer_seconds": self.peer_seconds,
@@ -142,6 +145,8 @@ class AgainstReport:
             if file.nearness:
                 parts.append(_nearness_text(file.nearness, self.peer))
         parts += [_events_text(events) for events in self.events]
+        if self.unconverged:
+            parts.append(f"there is no converged solution: {self.unconverged}")
         if self.missing:
             parts.append(f"{self.peer} did not write {', '.join(self.missing)}")
         return "\n\n".join(parts)
@@ -180,11 +185,7 @@ def against(
         started = time.perf_counter()
         ours = _simulated(model, folder / "ours", settings, method, simulate)
         seconds = time.perf_counter() - started
-        best = None
-        if refine > 1:
-            step = (settings or {}).get("step") or read_settings(model).step
-            finer = {**(settings or {}), "step": divided(step, refine)}
-            best = _simulated(model, folder / "best", finer, None, simulate)
+        best, unconverged = _converged(model, folder / "best", settings, refine, simulate)
         shared = [output for output in theirs.outputs if output.path in theirs.files]
         files = tuple(
             _file(output, theirs.files[output.path], ours, best, (title, tolerance), draw)
@@ -195,7 +196,9 @@ def against(
             _events(output, theirs.files[output.path], ours) for output in shared if output.events
         )
     taken = theirs.seconds if known else None
-    return AgainstReport(model, title, files, events, theirs.missing, "", seconds, taken)
+    return AgainstReport(
+        model, title, files, events, theirs.missing, "", unconverged, seconds, taken
+    )
 
 
 def _peer_files(
@@ -219,6 +222,24 @@ def _peer_files(
         names = ", ".join(output.path for output in outputs) or "nothing"
         raise UsageError(f"{place.name} is none of the model's outputs, which are {names}")
     return PeerRun(str(place), {chosen[0].path: place}, tuple(chosen), 0.0)
+
+
+def _converged(
+    model: Path,
+    into: Path,
+    settings: Mapping[str, str] | None,
+    refine: int,
+    simulate: Simulate,
+) -> tuple[Path | None, str]:
+    """Run `model` at its step over `refine`; return its outputs, or why there are none."""
+    if refine <= 1:
+        return None, ""
+    step = (settings or {}).get("step") or read_settings(model).step
+    try:
+        finer = {**(settings or {}), "step": divided(step, refine)}
+        return _simulated(model, into, finer, None, simulate), ""
+    except LemsmithError as fault:
+        return None, str(fault)
 
 
 def _simulated(

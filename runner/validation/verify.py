@@ -261,7 +261,8 @@ def _validated(test: OmvTest, validate: Validate) -> Iterable[CheckResult]:
 def _matching(test: OmvTest, pattern: str) -> Iterable[Path]:
     anchor = Path(pattern).anchor
     folder = Path(anchor) if anchor else test.folder
-    return (path for path in folder.glob(pattern.removeprefix(anchor)) if path.is_file())
+    found = (path for path in folder.glob(pattern.removeprefix(anchor)) if path.is_file())
+    return (Path(os.path.normpath(path)) for path in found)
 
 
 def _checks(group: _Group) -> Iterable[tuple[OmvTest, str, Check]]:
