@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from .emit_phases import emit_phases
 from .emit_steps import BufferName, emit_steps
 from .program import Program
 
@@ -14,4 +15,6 @@ def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[Buffer
     `source` is named in the text's first line, made harmless.
     """
     name = re.sub(r"[^A-Za-z0-9_. -]", "_", source.replace("\\", "/").rsplit("/", 1)[-1])[:80]
+    if program.schedule == "phases":
+        return emit_phases(program, name)
     return emit_steps(program, name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..converter.network import Network
 from ..errors import UsageError
+from .lower_phases import ONE_STAGE, lower_phases
 from .lower_steps import lower_steps
+from .methods.runge_kutta import TABLEAUS
 from .program import Program
 
 
@@ -17,4 +19,6 @@ def lower(network: Network, method: str) -> Program:
     """Return the program that advances `network` by `method`."""
     if method == "jlems":
         return lower_steps(network)
+    if method in ONE_STAGE or method in TABLEAUS:
+        return lower_phases(network, method)
     raise UsageError(f"the method {method!r} is not there yet")

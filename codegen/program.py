@@ -35,6 +35,45 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Note an event on an out port where `condition` holds; sent after the kernel."""
+
+    port: str
+    condition: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """variable := sum or product over attached instances, each evaluated on the spot."""
+
+    variable: str
+    listed: str
+    reduce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """target := source for every instance of a population, after a kernel has read it."""
+
+    population: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One operation of a step: a kernel over a population, or an exchange of events.
+
+    `kind`: "kernel" (run the function `name`), "move" (commit the second copy of states),
+    "tick" (the time becomes that of the step's end), "deliver" (events that are due),
+    "send" (events noted by kernels), "record".
+    """
+
+    kind: str
+    name: str = ""
+    move: Move | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """What a population stores: variables and parameters (n,), indices into others (n,)."""
@@ -50,6 +89,9 @@ class Layout:
     labels: Mapping[str, str]
     #: Variables that are checked for NaN and infinity.
     checked: tuple[str, ...]
+    #: Variables that kernels publish for others and scalar functions evaluate on the spot.
+    published: frozenset[str] = frozenset()
+    draws: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +104,9 @@ class Function:
     locals: tuple[str, ...] = ()
     #: Names of per-connection values that a handler takes.
     arguments: tuple[str, ...] = ()
+    #: "kernel" (a loop over all instances), "handler", "value" (returns `result`), "advance".
+    kind: str = "advance"
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +197,9 @@ class Program:
     steps: int
     seed: int
     root: str = ""
+    phases: tuple[Phase, ...] = ()
+    start: tuple[Phase, ...] = ()
+    precision: str = "double"
 
     def layout(self, name: str) -> Layout:
         """Return the layout of population `name`."""
@@ -162,9 +210,13 @@ class Program:
         return next(function for function in self.functions if function.name == name)
 
 
-def show_statement(statement: Statement, indent: str = "") -> str:
+def show_statement(statement: Statement | Flag | Pull, indent: str = "") -> str:
     """Return a statement as text for people."""
     match statement:
+        case Flag(port, condition):
+            return f"{indent}note {port} where {show(condition)}"
+        case Pull(variable, listed, reduce):
+            return f"{indent}{variable} = {reduce} over {listed}"
         case Assign(variable, value):
             return f"{indent}{variable} = {show(value)}"
         case When(condition, body):

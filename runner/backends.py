@@ -10,6 +10,7 @@ from ..converter.network import Array
 from ..errors import UsageError
 from .build import build
 from .native import NativeRun
+from .native_phases import NativePhases
 from .plan import Plan
 from .request import Request
 
@@ -39,8 +40,16 @@ class Backend:
     start: Callable[[Plan, Request], Running]
 
 
+#: Flags of kernels: vectorised, without the flags that would hide NaN and infinity.
+FAST = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
+
+
 def start_cpp(plan: Plan, request: Request) -> Running:
     """Compile (or find in the cache) and load."""
+    if plan.program.schedule == "phases":
+        library = build(plan.text, FAST)
+        names = plan.buffers
+        return NativePhases(plan.program, library, names, request.threads or 1)  # type: ignore[arg-type]
     library = build(plan.text)
     return NativeRun(plan.program, library, plan.buffers, plan.random_state)  # type: ignore[arg-type]
 

@@ -1,0 +1,255 @@
+"""Straight-line bodies: assignments inlined where they are needed, in versions of states.
+
+A body is built statement by statement. Reading a derived variable evaluates its assignment
+from the current versions of what it depends on, once per version; writing a state makes a
+new version; conditions turn into selections, so that a loop over instances vectorises.
+"""
+
+from __future__ import annotations
+
+from ..converter.expressions import (
+    ONE,
+    ZERO,
+    Binary,
+    Call,
+    Choose,
+    Expression,
+    Name,
+    Number,
+    calls,
+    names,
+    rewrite,
+    substitute,
+)
+from ..converter.network import Assign, Collect, Emit, Flow, Population, Run, Statement, When
+from ..converter.simplify import simplify
+from ..errors import InternalError
+from .program import Flag, Pull
+
+RUN_DEPTH = 50
+
+
+class Body:
+    """Collects the statements of one kernel or scalar function of a population."""
+
+    def __init__(
+        self,
+        population: Population,
+        *,
+        published: frozenset[str] = frozenset(),
+        collect_lists: dict[str, str] | None = None,
+        heard: frozenset[str] = frozenset(),
+        scalar: bool = False,
+    ) -> None:
+        self.population = population
+        self.assignments = {a.variable: a for a in population.assignments}
+        self.published = published
+        self.collect_lists = collect_lists or {}
+        self.heard = heard
+        self.scalar = scalar
+        self.statements: list[Statement] = []
+        self.locals: list[str] = []
+        self.current: dict[str, Expression] = {}
+        self.versions: dict[str, int] = {}
+        self.memo: dict[tuple[str, tuple[tuple[str, int], ...]], Expression] = {}
+        self.clock: Expression = Name("t")
+        self.clock_version = 0
+        self.used = set(population.variables) | set(population.parameters)
+        self.used |= set(population.reads)
+        self.depth = 0
+        self.dependencies: dict[str, frozenset[str]] = {}
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def local(self, base: str) -> str:
+        """Return a new local name."""
+        name, number = base, 2
+        while name in self.used:
+            name = f"{base}_{number}"
+            number += 1
+        self.used.add(name)
+        self.locals.append(name)
+        return name
+
+    def leaves(self, name: str) -> frozenset[str]:
+        """Return the states and other leaves that a derived variable depends on."""
+        if name in self.dependencies:
+            return self.dependencies[name]
+        self.dependencies[name] = frozenset()
+        assignment = self.assignments[name]
+        if isinstance(assignment, Collect):
+            found = frozenset({name})
+        else:
+            found = frozenset().union(
+                *(
+                    self.leaves(used) if used in self.assignments else frozenset({used})
+                    for used in names(assignment.value)
+                )
+            ) if names(assignment.value) else frozenset()
+        self.dependencies[name] = found
+        return found
+
+    def version(self, name: str) -> tuple[tuple[str, int], ...]:
+        found = {n: self.versions.get(n, 0) for n in self.leaves(name)}
+        if "t" in found:
+            found["t"] = self.clock_version
+        return tuple(sorted(found.items()))
+
+    def value(self, name: str) -> Expression:
+        """Return the present value of a name, evaluating its assignment where needed."""
+        if name == "t":
+            return self.clock
+        if name in self.current:
+            return self.current[name]
+        if name not in self.assignments:
+            return Name(name)
+        key = (name, self.version(name))
+        if key in self.memo:
+            return self.memo[key]
+        assignment = self.assignments[name]
+        if isinstance(assignment, Collect):
+            result: Expression = self.collected(assignment)
+        elif name in self.published and not self.scalar and not any(
+            version for _, version in key[1]
+        ):
+            result = Name(name)
+        else:
+            tree = self.bound(assignment.value)
+            result = tree if isinstance(tree, Name | Number) else self.stored(name, tree)
+        self.memo[key] = result
+        return result
+
+    def collected(self, assignment: Collect) -> Expression:
+        name = self.local(f"{assignment.variable}_now")
+        listed = self.collect_lists[assignment.variable]
+        if self.scalar:
+            self.statements.append(Pull(name, listed, assignment.reduce))
+        else:
+            self.statements.append(Collect(name, ((listed, ""),), assignment.reduce))
+        return Name(name)
+
+    def stored(self, base: str, tree: Expression) -> Expression:
+        """Put an expression into a new local and return its name."""
+        name = self.local(f"{base}_now")
+        self.statements.append(Assign(name, tree))
+        return Name(name)
+
+    def bound(self, tree: Expression) -> Expression:
+        """Return `tree` with every name replaced by its present value."""
+        # Evaluate in a fixed order: the text of a program must not depend on a set's order.
+        values = {name: self.value(name) for name in sorted(names(tree))}
+        return simplify(substitute(tree, values))
+
+    # --- writing ----------------------------------------------------------------------------
+
+    def write(self, name: str, tree: Expression) -> None:
+        """Make `tree` the present value of a state."""
+        drawn = self.drawn(tree)
+        value = drawn if isinstance(drawn, Number) else Name(self.local(f"{name}_next"))
+        if isinstance(value, Name):
+            self.statements.append(Assign(value.name, drawn))
+        self.current[name] = value
+        self.versions[name] = self.versions.get(name, 0) + 1
+
+    def drawn(self, tree: Expression, mask: Expression | None = None) -> Expression:
+        """Return `tree` with random(x) as x times a draw; draws happen where `mask` holds."""
+        if not calls(tree, "random"):
+            return tree
+
+        def rule(node: Expression) -> Expression:
+            if not (isinstance(node, Call) and node.function == "random"):
+                return node
+            name = self.local("draw")
+            draw: Expression = Call("draw", ())
+            self.statements.append(
+                Assign(name, draw if mask is None else Choose(mask, draw, ZERO))
+            )
+            return Binary("*", node.arguments[0], Name(name))
+
+        return rewrite(tree, rule)
+
+    def update(self, updates: list[tuple[str, Expression, Expression | None]]) -> None:
+        """Write several states from the same present values."""
+        found: list[tuple[str, Expression]] = []
+        by_state: dict[str, Expression] = {}
+        for state, value, guard in updates:
+            tree = self.drawn(self.bound(value))
+            if guard is not None:
+                before = by_state.get(state, self.value(state))
+                tree = simplify(Choose(self.bound(guard), tree, before))
+            by_state[state] = tree
+        found = list(by_state.items())
+        new = {}
+        for state, tree in found:
+            name = self.local(f"{state}_next")
+            self.statements.append(Assign(name, tree))
+            new[state] = Name(name)
+        for state, value in new.items():
+            self.current[state] = value
+            self.versions[state] = self.versions.get(state, 0) + 1
+
+    def run(self, statements: tuple[Statement, ...], mask: Expression | None = None) -> None:
+        """Do statements where `mask` holds, as selections."""
+        for statement in statements:
+            match statement:
+                case Assign(variable, value):
+                    tree = self.drawn(self.bound(value), mask)
+                    if mask is not None:
+                        tree = simplify(Choose(mask, tree, self.value(variable)))
+                    self.write(variable, tree)
+                case When(condition, body):
+                    self.run(body, self.masked(condition, mask))
+                case Emit(port):
+                    if port in self.heard:
+                        self.statements.append(Flag(port, mask if mask is not None else TRUE))
+                case Run(handler):
+                    self.depth += 1
+                    if self.depth > RUN_DEPTH:
+                        raise InternalError(f"the handler {handler!r} runs itself")
+                    self.run(self.population.handlers[handler], mask)
+                    self.depth -= 1
+                case _:
+                    raise InternalError(f"{statement!r} cannot stand in a body")
+
+    def masked(self, condition: Expression, mask: Expression | None) -> Expression:
+        """Return the mask of a condition inside another, kept in a local."""
+        tree = self.drawn(self.bound(condition), mask)
+        if mask is not None:
+            tree = simplify(Binary("and", mask, tree))
+        if not names(tree):
+            return tree
+        name = self.local("mask")
+        self.statements.append(Assign(name, Choose(tree, ONE, ZERO)))
+        return Binary("!=", Name(name), ZERO)
+
+    def flow(self, flow: Flow) -> None:
+        """Advance a kinetic scheme from present values."""
+        states = []
+        for state in flow.states:
+            name = self.local(f"{state}_next")
+            self.statements.append(Assign(name, self.value(state)))
+            states.append(name)
+        edges = []
+        for source, target, forward, reverse in flow.edges:
+            rates = []
+            for rate in (forward, reverse):
+                value = self.value(rate)
+                if isinstance(value, Name) and value.name in self.locals:
+                    rates.append(value.name)
+                else:
+                    name = self.local(f"{rate}_rate")
+                    self.statements.append(Assign(name, value))
+                    rates.append(name)
+            edges.append((source, target, rates[0], rates[1]))
+        self.statements.append(Flow(tuple(states), tuple(edges)))
+        for state, name in zip(flow.states, states, strict=True):
+            self.current[state] = Name(name)
+            self.versions[state] = self.versions.get(state, 0) + 1
+
+    def store(self, suffix: str = "") -> None:
+        """Write the present values of all changed states back."""
+        for state, value in self.current.items():
+            self.statements.append(Assign(state + suffix, value))
+
+
+TRUE = Binary("==", ZERO, ZERO)

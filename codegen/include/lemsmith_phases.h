@@ -1,0 +1,153 @@
+// What generated C++ programs of schedule "phases" share: events noted by kernels, events on
+// their way, recorded events, the state of a run.
+#ifndef LEMSMITH_PHASES_H
+#define LEMSMITH_PHASES_H
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lemsmith_math.h"
+#include "lemsmith_random.h"
+
+static inline double ls_heaviside(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? 0.0 : 0.5); }
+
+static inline double ls_factorial(double x) {
+    double product = 1.0;
+    for (double k = 2.0; k <= floor(x) && product < HUGE_VAL; k += 1.0) product *= k;
+    return product;
+}
+
+template <typename T> static inline T ls_power2(T x) { return x * x; }
+template <typename T> static inline T ls_power3(T x) { return x * x * x; }
+template <typename T> static inline T ls_power4(T x) { return (x * x) * (x * x); }
+
+enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3 };
+
+// Events of one projection on their way: a slot of a ring for every step of delay.
+struct LsRing {
+    int64_t slots;
+    int64_t *sizes, *rooms;
+    int32_t **items;
+};
+
+struct LsPhases {
+    double t;
+    int64_t step;
+    int64_t error;
+    int64_t error_population, error_variable, error_instance;
+    uint64_t seed;
+    int64_t threads;
+    int32_t *noted_ports, *noted_instances;   // events to send, in order
+    int64_t noted_size, noted_room;
+    double *event_times;                      // recorded events
+    int64_t *event_ports;
+    int64_t event_size, event_room;
+    LsRing *rings;
+    int64_t ring_count;
+};
+
+static inline bool ls_grow(void **array, int64_t room, size_t size) {
+    void *larger = realloc(*array, (size_t)room * size);
+    if (!larger) return false;
+    *array = larger;
+    return true;
+}
+
+static inline void ls_note(LsPhases &s, int32_t port, int64_t instance) {
+    if (s.noted_size == s.noted_room) {
+        int64_t room = s.noted_room ? 2 * s.noted_room : 1024;
+        if (!ls_grow((void **)&s.noted_ports, room, sizeof(int32_t)) ||
+            !ls_grow((void **)&s.noted_instances, room, sizeof(int32_t))) {
+            s.error = LS_NO_MEMORY;
+            return;
+        }
+        s.noted_room = room;
+    }
+    s.noted_ports[s.noted_size] = port;
+    s.noted_instances[s.noted_size++] = (int32_t)instance;
+}
+
+// Note an event for every set flag of a kernel; flags are rare, so look at eight at once.
+static inline void ls_note_flags(LsPhases &s, int32_t port, const unsigned char *flags, int64_t n) {
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t word;
+        memcpy(&word, flags + i, 8);
+        if (!word) continue;
+        for (int64_t j = i; j < i + 8; j++)
+            if (flags[j]) ls_note(s, port, j);
+    }
+    for (; i < n; i++)
+        if (flags[i]) ls_note(s, port, i);
+}
+
+static inline void ls_record_event(LsPhases &s, int64_t port) {
+    if (s.event_size == s.event_room) {
+        int64_t room = s.event_room ? 2 * s.event_room : 256;
+        if (!ls_grow((void **)&s.event_times, room, sizeof(double)) ||
+            !ls_grow((void **)&s.event_ports, room, sizeof(int64_t))) {
+            s.error = LS_NO_MEMORY;
+            return;
+        }
+        s.event_room = room;
+    }
+    s.event_times[s.event_size] = s.t;
+    s.event_ports[s.event_size++] = port;
+}
+
+static inline void ls_ring_push(LsPhases &s, int64_t ring, int64_t delay, int64_t item) {
+    LsRing &r = s.rings[ring];
+    int64_t slot = (s.step + delay) % r.slots;
+    if (r.sizes[slot] == r.rooms[slot]) {
+        int64_t room = r.rooms[slot] ? 2 * r.rooms[slot] : 64;
+        if (!ls_grow((void **)&r.items[slot], room, sizeof(int32_t))) {
+            s.error = LS_NO_MEMORY;
+            return;
+        }
+        r.rooms[slot] = room;
+    }
+    r.items[slot][r.sizes[slot]++] = (int32_t)item;
+}
+
+static inline void ls_make_rings(LsPhases &s, const int64_t *slots, int64_t count) {
+    if (s.rings || !count) return;
+    s.rings = (LsRing *)calloc((size_t)count, sizeof(LsRing));
+    s.ring_count = s.rings ? count : 0;
+    if (!s.rings) s.error = LS_NO_MEMORY;
+    for (int64_t r = 0; r < s.ring_count; r++) {
+        s.rings[r].slots = slots[r];
+        s.rings[r].sizes = (int64_t *)calloc((size_t)slots[r], sizeof(int64_t));
+        s.rings[r].rooms = (int64_t *)calloc((size_t)slots[r], sizeof(int64_t));
+        s.rings[r].items = (int32_t **)calloc((size_t)slots[r], sizeof(int32_t *));
+        if (!s.rings[r].sizes || !s.rings[r].rooms || !s.rings[r].items) s.error = LS_NO_MEMORY;
+    }
+}
+
+static inline void ls_free_phases(LsPhases &s) {
+    for (int64_t r = 0; r < s.ring_count; r++) {
+        for (int64_t slot = 0; slot < s.rings[r].slots; slot++) free(s.rings[r].items[slot]);
+        free(s.rings[r].items);
+        free(s.rings[r].sizes);
+        free(s.rings[r].rooms);
+    }
+    free(s.rings);
+    free(s.noted_ports);
+    free(s.noted_instances);
+    free(s.event_times);
+    free(s.event_ports);
+}
+
+// Denormals cost a hundred cycles each and mean nothing here: flush them while a run goes on.
+struct LsFlush {
+#if defined(__SSE__)
+    unsigned int before;
+    LsFlush() : before(__builtin_ia32_stmxcsr()) { __builtin_ia32_ldmxcsr(before | 0x8040u); }
+    ~LsFlush() { __builtin_ia32_ldmxcsr(before); }
+#endif
+};
+
+#include "lemsmith_flow.h"
+
+#endif

@@ -1,0 +1,643 @@
+"""Lowering to phases: kernels over whole populations, then events, then records.
+
+One step from t to t + dt: what populations publish for one another is evaluated, every
+population advances, the time ticks, events that are due are delivered, conditions are tested
+on the new state, events that they send are exchanged, and a row is recorded. A population
+whose states others read after it has advanced writes into a second copy until all have read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..converter.expressions import (
+    ZERO,
+    Binary,
+    Choose,
+    Expression,
+    Name,
+    Number,
+    calls,
+    names,
+)
+from ..converter.network import (
+    Assign,
+    Collect,
+    Network,
+    Population,
+    Statement,
+    Variable,
+    When,
+)
+from ..converter.simplify import simplify
+from .body import Body
+from .lower_steps import attached_order, delivery_of, layout_of, step_count
+from .methods.euler import euler
+from .methods.exponential import exponential_euler
+from .methods.runge_kutta import TABLEAUS, Tableau
+from .methods.structured import structured
+from .methods.updates import Groups, Slopes, slope
+from .program import (
+    CollectList,
+    Delivery,
+    Function,
+    Layout,
+    Move,
+    Phase,
+    Program,
+    RecordedColumn,
+    RecordedPort,
+)
+
+Method = Callable[[Population, Slopes], Groups]
+
+ONE_STAGE: dict[str, Method] = {
+    "euler": euler,
+    "exponential_euler": exponential_euler,
+    "default": structured,
+}
+
+#: Suffix of the second copy of a state that others still read.
+NEXT = "__next"
+
+
+def lower_phases(network: Network, method: str) -> Program:
+    """Return the program that advances `network` by `method`."""
+    return _Lowering(network, method).program()
+
+
+@dataclass(slots=True)
+class _Work:
+    """One population on its way."""
+
+    population: Population
+    groups: Groups = ()
+    slopes: dict[tuple[str, str], str] = field(default_factory=dict)
+    published: set[str] = field(default_factory=set)
+    deferred: bool = False
+    extra: dict[str, float] = field(default_factory=dict)
+
+
+class _Lowering:
+    def __init__(self, network: Network, method: str) -> None:
+        self.network = network
+        self.method = method
+        self.works = {p.name: _Work(p) for p in network.populations}
+        self.collect_lists: list[CollectList] = []
+        self.listed: dict[tuple[str, str], str] = {}
+        self.functions: list[Function] = []
+        heard = {(p.source, p.port) for p in network.projections}
+        heard |= {(r.population, r.port) for r in network.event_records}
+        self.heard = {
+            name: frozenset(port for owner, port in heard if owner == name)
+            for name in self.works
+        }
+
+    # --- the whole ----------------------------------------------------------------------------
+
+    def program(self) -> Program:
+        tableau = TABLEAUS.get(self.method)
+        if tableau is None:
+            self.add_slopes()
+            for work in self.works.values():
+                work.groups = ONE_STAGE[self.method](work.population, work.slopes)
+        self.find_published()
+        phases = (
+            self.stages(tableau) if tableau is not None else self.advance_phases()
+        )
+        phases.append(Phase("tick"))
+        phases.append(Phase("deliver"))
+        tested = self.condition_phases()
+        phases.extend(tested)
+        phases.append(Phase("send"))
+        phases.append(Phase("record"))
+        for work in self.works.values():
+            self.handlers(work)
+        columns = self.columns()
+        settings = self.network.settings
+        return Program(
+            schedule="phases",
+            layouts=tuple(self.layout(work) for work in self.works.values()),
+            functions=tuple(self.functions),
+            advance_lists=(),
+            collect_lists=tuple(self.collect_lists),
+            deliveries=tuple(self.deliveries()),
+            columns=columns,
+            ports=tuple(
+                RecordedPort(r.name, r.path, r.population, r.port, r.instance)
+                for r in self.network.event_records
+            ),
+            step=settings.step,
+            steps=step_count(settings.length, settings.step),
+            seed=settings.seed,
+            root=self.network.populations[0].name,
+            phases=tuple(phases),
+            start=(*tested, Phase("send")),
+        )
+
+    def layout(self, work: _Work) -> Layout:
+        base = layout_of(work.population)
+        kept = {
+            name: values
+            for name, values in base.variables.items()
+            if name in work.published
+            or work.population.variables[name].kind in ("state", "regime", "constant")
+        }
+        for name, value in work.extra.items():
+            kept[name] = np.full(work.population.size, value)
+        if work.deferred:
+            for update in (u for group in work.groups for u in group):
+                kept[update.state + NEXT] = base.variables[update.state].copy()
+        return replace(
+            base,
+            variables=kept,
+            published=frozenset(work.published),
+            draws=_draws(work.population),
+            checked=tuple(
+                d for d in dict.fromkeys(r.state for r in work.population.derivatives)
+            ),
+        )
+
+    def deliveries(self) -> list[Delivery]:
+        found: list[Delivery] = []
+        step = self.network.settings.step
+        for number, projection in enumerate(self.network.projections):
+            made = delivery_of(self.network, projection, f"d{number}")
+            assert made.delays is not None
+            steps = np.floor(made.delays / step + 0.5).astype(np.int64)
+            found.append(replace(made, delay_steps=steps, delays=None))
+        return found
+
+    # --- slopes of attached currents ------------------------------------------------------------
+
+    def add_slopes(self) -> None:
+        """Let attached populations publish the slope of what they add to their parent.
+
+        A synapse's current depends on the potential that it is attached to; an exponential
+        or implicit step needs that slope, summed like the current itself.
+        """
+        for work in self.works.values():
+            states = [d.state for d in work.population.derivatives]
+            for assignment in work.population.assignments:
+                if not isinstance(assignment, Collect) or assignment.reduce != "add":
+                    continue
+                for state in dict.fromkeys(states):
+                    self.add_slope(work, assignment, state)
+
+    def add_slope(self, work: _Work, collect: Collect, state: str) -> None:
+        parts: list[tuple[str, str]] = []
+        for population, variable in collect.parts:
+            part = self.works[population]
+            reads = [
+                name
+                for name, read in part.population.reads.items()
+                if read.population == work.population.name
+                and read.variable == state
+                and read.index == "parent"
+            ]
+            for read in reads:
+                tree = slope(part.population, Name(variable), read, {})
+                if tree is None or tree == ZERO:
+                    continue
+                symbol = f"{variable}__by__{state}"
+                if not any(a.variable == symbol for a in part.population.assignments):
+                    part.population = _with_assignment(part.population, Assign(symbol, tree))
+                parts.append((population, symbol))
+        if parts:
+            symbol = f"{collect.variable}__by__{state}"
+            work.population = _with_assignment(
+                work.population, Collect(symbol, tuple(parts), "add"), first=True
+            )
+            work.slopes[(collect.variable, state)] = symbol
+
+    # --- what populations publish ---------------------------------------------------------------
+
+    def needed(self, work: _Work, trees: list[Expression]) -> set[tuple[str, str]]:
+        """Return the derived variables of other populations that `trees` depend on."""
+        population = work.population
+        assignments = {a.variable: a for a in population.assignments}
+        found: set[tuple[str, str]] = set()
+        seen: set[str] = set()
+        stack = [name for tree in trees for name in names(tree)]
+        while stack:
+            name = stack.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in population.reads:
+                read = population.reads[name]
+                if self.derived(read.population, read.variable):
+                    found.add((read.population, read.variable))
+            elif name in assignments:
+                assignment = assignments[name]
+                if isinstance(assignment, Collect):
+                    found.update(
+                        part for part in assignment.parts if self.derived(*part)
+                    )
+                else:
+                    stack.extend(names(assignment.value))
+        return found
+
+    def derived(self, population: str, variable: str) -> bool:
+        of = self.works[population].population
+        return any(a.variable == variable for a in of.assignments)
+
+    def advance_trees(self, work: _Work) -> list[Expression]:
+        trees = [u.value for group in work.groups for u in group]
+        trees += [u.guard for group in work.groups for u in group if u.guard is not None]
+        trees += [d.value for d in work.population.derivatives]
+        trees += [d.guard for d in work.population.derivatives if d.guard is not None]
+        for flow in work.population.flows:
+            trees += [Name(rate) for _, _, f, r in flow.edges for rate in (f, r)]
+        return trees
+
+    def condition_trees(self, work: _Work) -> list[Expression]:
+        trees: list[Expression] = []
+        for condition in work.population.conditions:
+            trees.append(condition.test)
+            if condition.guard is not None:
+                trees.append(condition.guard)
+            trees.extend(_trees(condition.body, work.population))
+        return trees
+
+    def find_published(self) -> None:
+        pending: set[tuple[str, str]] = set()
+        for work in self.works.values():
+            pending |= self.needed(work, self.advance_trees(work))
+            pending |= self.needed(work, self.condition_trees(work))
+        while pending:
+            population, variable = pending.pop()
+            work = self.works[population]
+            if variable in work.published:
+                continue
+            work.published.add(variable)
+            pending |= self.needed(work, [Name(variable)])
+
+    def levels(self, wanted: set[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+        """Return (population, variables) to publish, each after what it needs."""
+        level: dict[tuple[str, str], int] = {}
+
+        def of(item: tuple[str, str], depth: int = 0) -> int:
+            if item not in level:
+                if depth > 50:
+                    return 0
+                level[item] = 0
+                below = self.needed(self.works[item[0]], [Name(item[1])])
+                level[item] = 1 + max((of(other, depth + 1) for other in sorted(below)),
+                                      default=-1)
+            return level[item]
+
+        everything: set[tuple[str, str]] = set()
+        pending = set(wanted)
+        while pending:
+            item = pending.pop()
+            if item in everything:
+                continue
+            everything.add(item)
+            pending |= self.needed(self.works[item[0]], [Name(item[1])])
+        ordered = sorted(everything, key=lambda item: (of(item), item))
+        found: list[tuple[str, list[str]]] = []
+        last: tuple[int, str] | None = None
+        for item in ordered:
+            key = (of(item), item[0])
+            if key != last:
+                found.append((item[0], []))
+                last = key
+            found[-1][1].append(item[1])
+        return found
+
+    # --- bodies -----------------------------------------------------------------------------------
+
+    def body(self, work: _Work, *, scalar: bool = False) -> Body:
+        population = work.population
+        lists: dict[str, str] = {}
+        for assignment in population.assignments:
+            if isinstance(assignment, Collect):
+                lists[assignment.variable] = self.collect_list(population, assignment)
+        return Body(
+            population,
+            published=frozenset(work.published),
+            collect_lists=lists,
+            heard=self.heard[population.name],
+            scalar=scalar,
+        )
+
+    def collect_list(self, population: Population, collect: Collect) -> str:
+        key = (population.name, collect.variable)
+        if key not in self.listed:
+            parts = [self.works[name].population for name, _ in collect.parts]
+            starts, which, entries = attached_order(population, parts)
+            name = f"c{len(self.collect_lists)}"
+            self.listed[key] = name
+            self.collect_lists.append(
+                CollectList(name, population.name, collect.parts, starts,
+                            which if len(parts) > 1 else None, entries)
+            )
+        return self.listed[key]
+
+    def finish(self, name: str, work: _Work, body: Body, kind: str, result: str = "") -> str:
+        self.functions.append(
+            Function(name, work.population.name, tuple(body.statements), tuple(body.locals),
+                     (), kind, result)
+        )
+        return name
+
+    # --- advancing in one stage --------------------------------------------------------------------
+
+    def advance_phases(self) -> list[Phase]:
+        order, deferred = self.advance_order()
+        for name in deferred:
+            self.works[name].deferred = True
+        wanted: set[tuple[str, str]] = set()
+        for work in self.works.values():
+            wanted |= self.needed(work, self.advance_trees(work))
+        position = {name: number for number, name in enumerate(order)}
+        fused: dict[str, list[str]] = {}
+        phases: list[Phase] = []
+        for population, variables in self.levels(wanted):
+            if self.can_fuse(population, position, wanted) and population not in fused:
+                fused[population] = variables
+                continue
+            phases.append(self.publish(population, variables, f"publish {len(self.functions)}"))
+        moves: list[Phase] = []
+        for name in order:
+            work = self.works[name]
+            body = self.body(work)
+            if name in fused:
+                body.published = frozenset(work.published - set(fused[name]))
+                for variable in fused[name]:
+                    body.statements.append(Assign(variable, body.value(variable)))
+            for group in work.groups:
+                body.update([(u.state, u.value, u.guard) for u in group])
+            for flow in work.population.flows:
+                body.flow(flow)
+            body.store(NEXT if work.deferred else "")
+            phases.append(
+                Phase("kernel", self.finish(f"advance {name}", work, body, "kernel"))
+            )
+            if work.deferred:
+                states = sorted(body.current)
+                moves.append(
+                    Phase("move", move=Move(name, tuple((s, s + NEXT) for s in states)))
+                )
+        return [*phases, *moves]
+
+    def publish(self, population: str, variables: list[str], name: str) -> Phase:
+        work = self.works[population]
+        body = self.body(work)
+        body.published = frozenset(work.published - set(variables))
+        for variable in variables:
+            body.statements.append(Assign(variable, body.value(variable)))
+        return Phase("kernel", self.finish(name, work, body, "kernel"))
+
+    def moving(self, name: str) -> bool:
+        work = self.works[name]
+        return bool(work.groups or work.population.flows)
+
+    def advance_order(self) -> tuple[list[str], set[str]]:
+        """Return populations so that readers of a state advance before its writer.
+
+        Those that cannot (mutual readers, readers of themselves) are returned to be given
+        a second copy of their states.
+        """
+        changing = {
+            name: {u.state for group in work.groups for u in group}
+            | {s for flow in work.population.flows for s in flow.states}
+            for name, work in self.works.items()
+        }
+        readers: dict[str, set[str]] = {name: set() for name in self.works}
+        deferred: set[str] = set()
+        for name, work in self.works.items():
+            for read in work.population.reads.values():
+                if read.variable in changing[read.population]:
+                    if read.population == name:
+                        deferred.add(name)
+                    elif self.moving(name):
+                        readers[read.population].add(name)
+            for assignment in work.population.assignments:
+                if isinstance(assignment, Collect):
+                    for part, variable in assignment.parts:
+                        if variable in changing[part] and self.moving(name):
+                            readers[part].add(name)
+        order: list[str] = []
+        remaining = [name for name in self.works if self.moving(name)]
+        while remaining:
+            free = [
+                name
+                for name in remaining
+                if name in deferred or not (readers[name] & (set(remaining) - {name}))
+            ]
+            if not free:
+                # A circle: give one a second copy, the one that most wait for.
+                waiting = max(remaining, key=lambda name: len(readers[name]))
+                deferred.add(waiting)
+                continue
+            order.append(free[0])
+            remaining.remove(free[0])
+        return order, deferred
+
+    def can_fuse(
+        self, population: str, position: dict[str, int], wanted: set[tuple[str, str]]
+    ) -> bool:
+        """Tell whether a population may publish in the kernel that advances it."""
+        if population not in position or self.works[population].deferred:
+            return False
+        own = {v for p, v in self.levels(wanted) if p == population for v in v}
+        if len([1 for p, _ in self.levels(wanted) if p == population]) > 1:
+            return False
+        for name, work in self.works.items():
+            used = {v for p, v in self.needed(work, self.advance_trees(work)) if p == population}
+            if used & own and (name not in position or position[name] <= position[population]):
+                return False
+            for item in sorted(work.published):
+                if name != population and any(
+                    p == population and v in own
+                    for p, v in self.needed(work, [Name(item)])
+                ):
+                    return False
+        return True
+
+    # --- Runge-Kutta over the whole network -----------------------------------------------------------
+
+    def stages(self, tableau: Tableau) -> list[Phase]:
+        phases: list[Phase] = []
+        wanted: set[tuple[str, str]] = set()
+        for work in self.works.values():
+            wanted |= self.needed(work, self.advance_trees(work))
+        moving = [name for name, work in self.works.items() if work.population.derivatives]
+        for name in moving:
+            work = self.works[name]
+            for state in dict.fromkeys(d.state for d in work.population.derivatives):
+                work.extra[f"{state}__start"] = 0.0
+                for stage in range(len(tableau.weights)):
+                    work.extra[f"{state}__k{stage}"] = 0.0
+        for stage, offset in enumerate(tableau.offsets):
+            for population, variables in self.levels(wanted):
+                phases.append(
+                    self.publish(population, variables, f"publish {len(self.functions)}")
+                )
+            for name in moving:
+                work = self.works[name]
+                body = self.body(work)
+                body.clock = (
+                    simplify(Binary("+", Name("t"), Binary("*", Number(offset), Name("dt"))))
+                )
+                rates: dict[str, Expression] = {}
+                for d in work.population.derivatives:
+                    tree = body.bound(d.value)
+                    if d.guard is not None:
+                        tree = Choose(body.bound(d.guard), tree, rates.get(d.state, ZERO))
+                    rates[d.state] = tree
+                for state, tree in rates.items():
+                    if stage == 0:
+                        body.statements.append(Assign(f"{state}__start", Name(state)))
+                    body.statements.append(Assign(f"{state}__k{stage}", tree))
+                phases.append(
+                    Phase("kernel", self.finish(f"rates {stage} {name}", work, body, "kernel"))
+                )
+            last = stage == len(tableau.offsets) - 1
+            row = tableau.weights if last else tableau.rows[stage + 1]
+            for name in moving:
+                work = self.works[name]
+                body = self.body(work)
+                for state in dict.fromkeys(d.state for d in work.population.derivatives):
+                    total: Expression = ZERO
+                    for k, weight in enumerate(row):
+                        total = Binary(
+                            "+", total, Binary("*", Number(weight), Name(f"{state}__k{k}"))
+                        )
+                    tree = Binary("+", Name(f"{state}__start"), Binary("*", Name("dt"), total))
+                    body.statements.append(Assign(state, simplify(tree)))
+                phases.append(
+                    Phase("kernel", self.finish(f"stage {stage} {name}", work, body, "kernel"))
+                )
+        for name, work in self.works.items():
+            if work.population.flows:
+                body = self.body(work)
+                for flow in work.population.flows:
+                    body.flow(flow)
+                body.store()
+                phases.append(
+                    Phase("kernel", self.finish(f"flow {name}", work, body, "kernel"))
+                )
+        return phases
+
+    # --- conditions, handlers, records -----------------------------------------------------------------
+
+    def condition_phases(self) -> list[Phase]:
+        phases: list[Phase] = []
+        wanted: set[tuple[str, str]] = set()
+        for work in self.works.values():
+            if work.population.conditions:
+                wanted |= self.needed(work, self.condition_trees(work))
+        for population, variables in self.levels(wanted):
+            phases.append(
+                self.publish(population, variables, f"publish {len(self.functions)}")
+            )
+        for name, work in self.works.items():
+            if not work.population.conditions:
+                continue
+            body = self.body(work)
+            guards: dict[Expression, Expression] = {}
+            for condition in work.population.conditions:
+                if condition.guard is not None and condition.guard not in guards:
+                    guards[condition.guard] = body.masked(condition.guard, None)
+            for condition in work.population.conditions:
+                guard = guards[condition.guard] if condition.guard is not None else None
+                body.run((When(condition.test, condition.body),), guard)
+            body.store()
+            phases.append(Phase("kernel", self.finish(f"test {name}", work, body, "kernel")))
+        return phases
+
+    def handlers(self, work: _Work) -> None:
+        targets = {
+            p.handler for p in self.network.projections if p.target == work.population.name
+        }
+        for handler in sorted(targets):
+            body = self.body(work, scalar=True)
+            body.run(work.population.handlers[handler])
+            body.store()
+            name = f"handle {work.population.name} {handler}"
+            self.finish(name, work, body, "handler")
+
+    def columns(self) -> tuple[RecordedColumn, ...]:
+        found: list[RecordedColumn] = []
+        for record in self.network.records:
+            found.append(
+                RecordedColumn(record.name, record.path, record.population, record.variable,
+                               record.instance, record.dimension)
+            )
+        self.value_functions({(r.population, r.variable) for r in self.network.records})
+        return tuple(found)
+
+    def value_functions(self, wanted: set[tuple[str, str]]) -> None:
+        """Make scalar functions for derived variables that are read one by one."""
+        for work in self.works.values():
+            for handler in self.functions:
+                if handler.population == work.population.name and handler.kind == "handler":
+                    wanted |= self.needed(work, _function_trees(handler, work.population))
+        done: set[tuple[str, str]] = set()
+        pending = sorted(wanted)
+        while pending:
+            population, variable = pending.pop()
+            if (population, variable) in done or not self.derived(population, variable):
+                continue
+            done.add((population, variable))
+            work = self.works[population]
+            body = self.body(work, scalar=True)
+            value = body.value(variable)
+            if not isinstance(value, Name):
+                value = body.stored(variable, value)
+            assert isinstance(value, Name)
+            self.finish(f"value {population} {variable}", work, body, "value", value.name)
+            pending.extend(sorted(self.needed(work, [Name(variable)])))
+
+
+def _trees(statements: tuple[Statement, ...], population: Population) -> list[Expression]:
+    found: list[Expression] = []
+    for statement in statements:
+        if isinstance(statement, Assign):
+            found.append(statement.value)
+        elif isinstance(statement, When):
+            found.append(statement.condition)
+            found.extend(_trees(statement.body, population))
+    return found
+
+
+def _function_trees(function: Function, population: Population) -> list[Expression]:
+    found: list[Expression] = []
+    for statement in function.body:
+        if isinstance(statement, Assign):
+            found.append(statement.value)
+    collects = [a.variable for a in population.assignments if isinstance(a, Collect)]
+    found.extend(Name(name) for name in collects)
+    return found
+
+
+def _with_assignment(
+    population: Population, assignment: Assign | Collect, *, first: bool = False
+) -> Population:
+    old = population.assignments
+    variables = dict(population.variables)
+    variables[assignment.variable] = Variable(
+        assignment.variable, "derived", None, assignment.variable
+    )
+    return replace(
+        population,
+        assignments=(assignment, *old) if first else (*old, assignment),
+        variables=variables,
+    )
+
+
+def _draws(population: Population) -> bool:
+    trees = [a.value for a in population.assignments if isinstance(a, Assign)]
+    trees += [d.value for d in population.derivatives]
+    for condition in population.conditions:
+        trees.append(condition.test)
+        trees.extend(_trees(condition.body, population))
+    for body in population.handlers.values():
+        trees.extend(_trees(body, population))
+    return any(calls(tree, "random") for tree in trees)

@@ -1,0 +1,72 @@
+"""The default method: a symmetric splitting found from the structure of the equations.
+
+Every state is advanced by its own exponential step, exact where it is linear. States that
+depend on no other slowly advanced state but the membrane's are advanced by half a step before
+and half a step after the rest (Strang 1968), which makes the whole of second order for the
+Hodgkin-Huxley equations and their like, at the cost of exponential Euler.
+"""
+
+from __future__ import annotations
+
+from ...converter.expressions import Binary, Expression, Name, Number
+from ...converter.network import Population
+from ...converter.simplify import simplify
+from .exponential import exponential_step
+from .updates import DT, Groups, Slopes, Update, closure, slope
+
+HALF_DT = simplify(Binary("*", Number(0.5), DT))
+
+
+def structured(population: Population, slopes: Slopes) -> Groups:
+    """Return half steps of the outer states, whole steps of the inner, half steps again."""
+    layers = layers_of(population, slopes)
+    if not layers:
+        return ()
+    *outer, inner = layers
+    before = tuple(_group(population, layer, slopes, HALF_DT) for layer in outer)
+    middle = _group(population, inner, slopes, DT)
+    after = tuple(_group(population, layer, slopes, HALF_DT) for layer in reversed(outer))
+    return (*before, middle, *after)
+
+
+def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], ...]:
+    """Return the states in layers: within a layer none depends on another.
+
+    The last layer holds the states that most others depend on (the membrane potential);
+    the earlier ones are split off around it.
+    """
+    rates: dict[str, list[Expression]] = {}
+    for rate in population.derivatives:
+        rates.setdefault(rate.state, []).append(rate.value)
+    uses = {
+        state: frozenset().union(*(closure(population, value) for value in values)) & rates.keys()
+        for state, values in rates.items()
+    }
+    users = {state: sum(state in used for used in uses.values()) for state in rates}
+    remaining = sorted(rates, key=lambda state: users[state])
+    layers: list[tuple[str, ...]] = []
+    while remaining:
+        layer: list[str] = []
+        for state in remaining:
+            apart = all(
+                other not in uses[state] and state not in uses[other]
+                for other in layer
+            )
+            if apart:
+                layer.append(state)
+        layers.append(tuple(sorted(layer)))
+        remaining = [state for state in remaining if state not in layer]
+    return tuple(layers)
+
+
+def _group(
+    population: Population, layer: tuple[str, ...], slopes: Slopes, step: Expression
+) -> tuple[Update, ...]:
+    return tuple(
+        Update(d.state, exponential_step(population, d, slopes, step), d.guard)
+        for d in population.derivatives
+        if d.state in layer
+    )
+
+
+__all__ = ["Name", "layers_of", "slope", "structured"]

@@ -1,0 +1,152 @@
+"""Runs a compiled program of schedule "phases"."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+
+from ..codegen.emit_steps import BufferName, recorded_ranges
+from ..codegen.program import Program
+from ..converter.network import Array
+from ..errors import NumericalError
+from .native import NO_MEMORY, NOT_FINITE, TOO_DEEP, not_finite
+
+
+class Phases(ctypes.Structure):
+    """The C struct LsPhases of lemsmith_phases.h, field by field."""
+
+    _fields_ = [
+        ("t", ctypes.c_double),
+        ("step", ctypes.c_int64),
+        ("error", ctypes.c_int64),
+        ("error_population", ctypes.c_int64),
+        ("error_variable", ctypes.c_int64),
+        ("error_instance", ctypes.c_int64),
+        ("seed", ctypes.c_uint64),
+        ("threads", ctypes.c_int64),
+        ("noted_ports", ctypes.c_void_p),
+        ("noted_instances", ctypes.c_void_p),
+        ("noted_size", ctypes.c_int64),
+        ("noted_room", ctypes.c_int64),
+        ("event_times", ctypes.POINTER(ctypes.c_double)),
+        ("event_ports", ctypes.POINTER(ctypes.c_int64)),
+        ("event_size", ctypes.c_int64),
+        ("event_room", ctypes.c_int64),
+        ("rings", ctypes.c_void_p),
+        ("ring_count", ctypes.c_int64),
+    ]
+
+
+class NativePhases:
+    """One run of a compiled program, advanced in chunks of steps."""
+
+    def __init__(
+        self, program: Program, library: Path, names: tuple[BufferName, ...], threads: int
+    ) -> None:
+        self.program = program
+        self.library = ctypes.CDLL(str(library))
+        pointer = ctypes.c_void_p
+        self.library.ls_run.argtypes = [pointer, pointer, ctypes.c_int64, pointer]
+        self.library.ls_run.restype = ctypes.c_int64
+        self.library.ls_start.argtypes = [pointer, pointer, pointer]
+        self.library.ls_start.restype = None
+        self.library.ls_free.argtypes = [pointer]
+        self.real = np.float64 if program.precision == "double" else np.float32
+        self.state = Phases()
+        self.state.seed = program.seed % 2**64
+        self.state.threads = threads
+        self.arrays = [self.array(name) for name in names]
+        self.pointers = (pointer * max(1, len(self.arrays)))(
+            *(array.ctypes.data for array in self.arrays)
+        )
+        self.variables = {
+            (n.owner, n.key): a
+            for n, a in zip(names, self.arrays, strict=True)
+            if n.kind == "variable"
+        }
+
+    def array(self, name: BufferName) -> np.ndarray:
+        """Return the data of one buffer, contiguous and of the type that C reads."""
+        program = self.program
+        match name.kind:
+            case "variable":
+                return np.array(program.layout(name.owner).variables[name.key], dtype=self.real)
+            case "parameter":
+                values = program.layout(name.owner).parameters[name.key]
+                return np.ascontiguousarray(values, dtype=self.real)
+            case "index":
+                indices = program.layout(name.owner).indices[name.key]
+                return np.ascontiguousarray(indices, dtype=np.int32)
+            case "draws":
+                return np.zeros(program.layout(name.owner).size, dtype=np.uint64)
+            case "list":
+                listed = next(c for c in program.collect_lists if c.name == name.owner)
+                kind = np.int64 if name.key == "starts" else np.int32
+                return np.ascontiguousarray(getattr(listed, name.key), dtype=kind)
+            case "delivery":
+                delivery = next(d for d in program.deliveries if d.name == name.owner)
+                kind = np.int64 if name.key == "starts" else np.int32
+                return np.ascontiguousarray(getattr(delivery, name.key), dtype=kind)
+            case "delivery_value":
+                delivery = next(d for d in program.deliveries if d.name == name.owner)
+                return np.ascontiguousarray(delivery.values[name.key], dtype=self.real)
+            case "flags":
+                return np.zeros(program.layout(name.owner).size + 8, dtype=np.uint8)
+            case _:
+                ranges = np.zeros((program.layout(name.owner).size, 2), dtype=np.int64)
+                found = recorded_ranges(program, name.owner, name.key)
+                for instance, numbers in found.items():
+                    ranges[instance] = (numbers[0], numbers[-1] + 1)
+                return ranges
+
+    def initial_row(self) -> Array:
+        """Make the run ready, test conditions at the start, return the first row (columns,)."""
+        row = np.zeros(max(1, len(self.program.columns)))
+        self.library.ls_start(self.pointers, ctypes.byref(self.state), row.ctypes.data)
+        self.check()
+        return row[: len(self.program.columns)]
+
+    def advance(self, steps: int, rows: Array) -> int:
+        """Take up to `steps` steps into `rows` (steps, columns); return how many were taken.
+
+        Raises `NumericalError` where a state stopped being finite.
+        """
+        done = int(
+            self.library.ls_run(self.pointers, ctypes.byref(self.state), steps, rows.ctypes.data)
+        )
+        self.check()
+        return done
+
+    def check(self) -> None:
+        """Raise the error that the C side noted, if any."""
+        if self.state.error == NOT_FINITE:
+            layout = self.program.layouts[self.state.error_population]
+            variable = layout.checked[self.state.error_variable]
+            instance = int(self.state.error_instance)
+            raise not_finite(layout, variable, instance, self.state.t)
+        if self.state.error == TOO_DEEP:
+            raise NumericalError(
+                f"events without delay go round in a circle at t = {self.state.t:g} s; "
+                "give one of the connections a delay"
+            )
+        if self.state.error == NO_MEMORY:
+            raise NumericalError("there is no memory left for pending events")
+
+    def events(self) -> list[list[float]]:
+        """Return the times of the events of every recorded port."""
+        found: list[list[float]] = [[] for _ in self.program.ports]
+        for n in range(self.state.event_size):
+            found[self.state.event_ports[n]].append(self.state.event_times[n])
+        return found
+
+    @property
+    def time(self) -> float:
+        """The time reached, s."""
+        return float(self.state.t)
+
+    def __del__(self) -> None:
+        if getattr(self, "library", None) is not None:
+            self.library.ls_free(ctypes.byref(self.state))
+            self.state = Phases()
