@@ -6,29 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from ..errors import Faults, Place, did_you_mean
+from ..errors import Place, did_you_mean
+from .attributes import SILENT
+from .definitions import constant_value
 from .document import Element
-from .expressions import Expression, ExpressionError, is_truth, parse
 from .model import (
-    Actions,
-    Assignment,
     ComponentType,
     ConstantValue,
     DerivedParameter,
-    DerivedVariable,
     Dynamics,
-    KineticScheme,
-    OnCondition,
-    OnEvent,
     Port,
     Quantity,
-    Regime,
     Slot,
-    StateVariable,
     StructureElement,
-    TimeDerivative,
 )
-from .units import NONE, Dimension, Unit, split_quantity
+from .type_dynamics import DynamicsReader
 
 T = TypeVar("T")
 
@@ -39,21 +31,27 @@ LEGACY = {
     "ComponentRef": "ComponentReference",
 }
 
-#: Elements of a type that carry words for people only.
-SILENT = frozenset({"About", "Meta", "Display", "notes", "annotation", "Annotation", "Doc"})
+SLOTS = {
+    "Child": "child",
+    "Children": "children",
+    "Attachments": "attachments",
+    "ComponentReference": "references",
+    "Link": "links",
+    "InstanceRequirement": "instance_requirements",
+}
 
-Locate = Callable[[Element, str], Place]
+KNOWN_MEMBERS = (
+    "Parameter Exposure Requirement Property Constant DerivedParameter Fixed "
+    "ComponentRequirement Text Path IndexParameter EventPort Dynamics Structure Simulation"
+).split()
 
 
 @dataclass(slots=True)
-class TypeReader:
-    """Reads ComponentType elements; faults go to `faults`, places come from `locate`."""
+class TypeReader(DynamicsReader):
+    """Reads ComponentType elements."""
 
-    dimensions: Mapping[str, Dimension]
-    units: Mapping[str, Unit]
-    faults: Faults
-    locate: Locate
     is_packaged: Callable[[Place], bool] = lambda place: False
+    constants: Mapping[str, ConstantValue] = field(default_factory=dict)
     elements: dict[str, Element] = field(default_factory=dict)
     done: dict[str, ComponentType] = field(default_factory=dict)
 
@@ -167,6 +165,9 @@ class TypeReader:
         if tag in ("Dynamics", "Structure", "Simulation"):
             self._block(tag, part, own)
             return
+        if tag == "Build":  # the Structure of documents before LEMS 0.6
+            self._block("Structure", part, own)
+            return
         naming = "parameter" if tag == "Fixed" else "name"
         name = self.required(part, naming)
         if name is None:
@@ -179,14 +180,11 @@ class TypeReader:
                 "Requirement": own.requirements,
                 "Property": own.properties,
             }[tag]
-            default = self._plain(part, "defaultValue") if tag == "Property" else None
+            default = self.plain_number(part, "defaultValue") if tag == "Property" else None
             quantity = Quantity(name, self.dimension(part), place, default)
             self._define(group, name, quantity, part)
         elif tag == "Constant":
-            value = self.quantity(part, "value")
-            if value is not None:
-                constant = ConstantValue(name, self.dimension(part), value, place)
-                self._define(own.constants, name, constant, part)
+            self._constant(part, own)
         elif tag == "DerivedParameter":
             derived = DerivedParameter(
                 name, self.dimension(part), self.expression(part, "value", optional=True),
@@ -225,6 +223,19 @@ class TypeReader:
                 did_you_mean(part.tag, [*SLOTS, *KNOWN_MEMBERS]),
             )
 
+    def _constant(self, part: Element, own: _Members) -> None:
+        name = part.get("symbol") or part.attributes["name"]
+        if self.required(part, "value") is None:
+            return
+        dimension = self.dimension(part)
+        known = {**self.constants, **own.constants}
+        value = constant_value(
+            part, dimension, self.units, known, self.faults, self.locate(part, "value")
+        )
+        if value is not None:
+            self._define(own.constants, name, ConstantValue(name, dimension, value, part.place),
+                         part)
+
     def _slot(self, part: Element, name: str) -> Slot:
         return Slot(
             name,
@@ -247,6 +258,8 @@ class TypeReader:
             if own.dynamics is not None:
                 self.faults.error("a ComponentType has one Dynamics block", part.place)
             own.dynamics = self._dynamics(part)
+            for build in part.elements("Build"):
+                self._block("Structure", build, own)
         elif tag == "Structure":
             own.structure.extend(map(self._structure, part.elements()))
         else:
@@ -255,335 +268,6 @@ class TypeReader:
     def _structure(self, part: Element) -> StructureElement:
         inside = tuple(map(self._structure, part.elements()))
         return StructureElement(part.tag, part.attributes, inside, part.place)
-
-    # --- dynamics --------------------------------------------------------------------------
-
-    def _dynamics(self, block: Element) -> Dynamics:
-        parts = _Dynamics()
-        for part in block.elements():
-            self._dynamics_part(part, parts)
-        return Dynamics(
-            place=block.place,
-            simultaneous=block.get("simultaneous") == "true",
-            state_variables=tuple(parts.state_variables),
-            derived_variables=(*parts.derived_variables, *parts.conditional),
-            time_derivatives=tuple(parts.time_derivatives),
-            on_start=tuple(parts.on_start),
-            on_events=tuple(parts.on_events),
-            on_conditions=tuple(parts.on_conditions),
-            regimes=tuple(parts.regimes),
-            kinetic_schemes=tuple(parts.kinetic_schemes),
-        )
-
-    def _dynamics_part(self, part: Element, parts: _Dynamics) -> None:
-        match part.tag:
-            case "StateVariable":
-                name = self.required(part, "name")
-                if name is not None:
-                    parts.state_variables.append(
-                        StateVariable(name, self.dimension(part), part.get("exposure"), part.place)
-                    )
-            case "DerivedVariable":
-                variable = self._derived(part)
-                if variable is not None:
-                    parts.derived_variables.append(variable)
-            case "ConditionalDerivedVariable":
-                variable = self._conditional(part)
-                if variable is not None:
-                    parts.conditional.append(variable)
-            case "TimeDerivative":
-                parts.time_derivatives.extend(self._derivative(part))
-            case "OnStart":
-                parts.on_start.append(self._actions(part))
-            case "OnEvent":
-                port = self.required(part, "port")
-                if port is not None:
-                    parts.on_events.append(OnEvent(port, self._actions(part), part.place))
-            case "OnCondition":
-                parts.on_conditions.extend(self._condition(part))
-            case "Regime":
-                parts.regimes.append(self._regime(part))
-            case "KineticScheme":
-                scheme = self._scheme(part)
-                if scheme is not None:
-                    parts.kinetic_schemes.append(scheme)
-            case tag if tag in SILENT:
-                pass
-            case tag:
-                self.faults.error(
-                    f"Dynamics has no element {tag!r}",
-                    part.place,
-                    did_you_mean(tag, DYNAMICS_ELEMENTS),
-                )
-
-    def _derived(self, part: Element) -> DerivedVariable | None:
-        name = self.required(part, "name")
-        if name is None:
-            return None
-        select, value = part.get("select"), self.expression(part, "value", optional=True)
-        if (select is None) == (part.get("value") is None):
-            self.faults.error(
-                f"the DerivedVariable {name!r} needs a value or a select (one of them)",
-                part.place,
-            )
-            return None
-        reduce = part.get("reduce")
-        known = {"add": "add", "+": "add", "sum": "add", "plus": "add", "multiply": "multiply",
-                 "*": "multiply", "product": "multiply", "times": "multiply"}
-        if reduce is not None and reduce not in known:
-            self.faults.error(
-                f"reduce is 'add' or 'multiply', not {reduce!r}", self.locate(part, "reduce")
-            )
-        if select is None and value is None:
-            return None
-        return DerivedVariable(
-            name,
-            self.dimension(part),
-            part.get("exposure"),
-            part.place,
-            value=value,
-            select=select,
-            reduce=known.get(reduce or ""),
-            required=(part.get("required") or "true") not in ("false", "no"),
-        )
-
-    def _conditional(self, part: Element) -> DerivedVariable | None:
-        name = self.required(part, "name")
-        if name is None:
-            return None
-        cases: list[tuple[Expression | None, Expression]] = []
-        for case in part.elements("Case"):
-            value = self.expression(case, "value")
-            condition = None
-            if case.get("condition") is not None:
-                condition = self.expression(case, "condition", truth=True)
-                if condition is None:
-                    continue
-            if value is not None:
-                cases.append((condition, value))
-        if not cases:
-            self.faults.error(f"{name!r} has no Case", part.place)
-            return None
-        return DerivedVariable(
-            name, self.dimension(part), part.get("exposure"), part.place, cases=tuple(cases)
-        )
-
-    def _derivative(self, part: Element) -> list[TimeDerivative]:
-        variable, value = self.required(part, "variable"), self.expression(part, "value")
-        if variable is None or value is None:
-            return []
-        return [TimeDerivative(variable, value, part.place)]
-
-    def _condition(self, part: Element) -> list[OnCondition]:
-        test = self.expression(part, "test", truth=True)
-        actions = self._actions(part)
-        return [] if test is None else [OnCondition(test, actions, part.place)]
-
-    def _actions(self, block: Element) -> Actions:
-        assignments: list[Assignment] = []
-        events: list[tuple[str, Place]] = []
-        transition: tuple[str, Place] | None = None
-        for part in block.elements():
-            if part.tag == "StateAssignment":
-                variable, value = self.required(part, "variable"), self.expression(part, "value")
-                if variable is not None and value is not None:
-                    assignments.append(Assignment(variable, value, part.place))
-            elif part.tag == "EventOut":
-                port = self.required(part, "port")
-                if port is not None:
-                    events.append((port, self.locate(part, "port")))
-            elif part.tag == "Transition":
-                regime = self.required(part, "regime")
-                if regime is not None:
-                    transition = (regime, self.locate(part, "regime"))
-            elif part.tag not in SILENT:
-                self.faults.error(
-                    f"{block.tag} has no element {part.tag!r}",
-                    part.place,
-                    did_you_mean(part.tag, ("StateAssignment", "EventOut", "Transition")),
-                )
-        return Actions(tuple(assignments), tuple(events), transition)
-
-    def _regime(self, block: Element) -> Regime:
-        derived: list[DerivedVariable] = []
-        derivatives: list[TimeDerivative] = []
-        conditions: list[OnCondition] = []
-        events: list[OnEvent] = []
-        entry = Actions()
-        for part in block.elements():
-            if part.tag == "TimeDerivative":
-                derivatives.extend(self._derivative(part))
-            elif part.tag == "OnEntry":
-                entry = self._actions(part)
-            elif part.tag == "OnCondition":
-                conditions.extend(self._condition(part))
-            elif part.tag == "OnEvent":
-                port = self.required(part, "port")
-                if port is not None:
-                    events.append(OnEvent(port, self._actions(part), part.place))
-            elif part.tag == "DerivedVariable":
-                variable = self._derived(part)
-                if variable is not None:
-                    derived.append(variable)
-            elif part.tag == "ConditionalDerivedVariable":
-                variable = self._conditional(part)
-                if variable is not None:
-                    derived.append(variable)
-            elif part.tag not in SILENT:
-                self.faults.error(f"a Regime has no element {part.tag!r}", part.place)
-        return Regime(
-            self.required(block, "name") or "",
-            block.get("initial") == "true",
-            entry,
-            tuple(derived),
-            tuple(derivatives),
-            tuple(conditions),
-            tuple(events),
-            block.place,
-        )
-
-    def _scheme(self, part: Element) -> KineticScheme | None:
-        wanted = ("name", "nodes", "edges", "stateVariable", "edgeSource", "edgeTarget",
-                  "forwardRate", "reverseRate")
-        values = [self.required(part, name) for name in wanted]
-        if any(value is None for value in values):
-            return None
-        return KineticScheme(*(value or "" for value in values), place=part.place)
-
-    # --- attributes ---------------------------------------------------------------------
-
-    def required(self, element: Element, name: str) -> str | None:
-        """Return an attribute that must be there."""
-        value = element.get(name)
-        if value is None or value == "":
-            self.faults.error(f"{element.tag} needs the attribute {name!r}", element.place)
-            return None
-        return value
-
-    def dimension(self, element: Element) -> Dimension | None:
-        """Return the dimension that an element names; "*" is None, absent is no dimension."""
-        name = element.get("dimension")
-        if name is None and element.get("exposure") is not None:
-            return None  # that of the exposure
-        if name is None or name == "none":
-            return NONE
-        if name == "*":
-            return None
-        if name not in self.dimensions:
-            self.faults.error(
-                f"no dimension is called {name!r}",
-                self.locate(element, "dimension"),
-                did_you_mean(name, self.dimensions),
-            )
-            return None
-        return self.dimensions[name]
-
-    def quantity(self, element: Element, name: str) -> float | None:
-        """Return an attribute's value in SI, checked against the element's dimension."""
-        text = self.required(element, name)
-        if text is None:
-            return None
-        return read_quantity(
-            text, self.dimension(element), self.units, self.faults, self.locate(element, name)
-        )
-
-    def _plain(self, element: Element, name: str) -> float | None:
-        text = element.get(name)
-        if text is None:
-            return None
-        try:
-            return float(text)
-        except ValueError:
-            self.faults.error(f"{text[:40]!r} is no plain number", self.locate(element, name))
-            return None
-
-    def expression(
-        self, element: Element, name: str, *, truth: bool = False, optional: bool = False
-    ) -> Expression | None:
-        """Return an attribute's expression; its faults are placed at their column."""
-        text = element.get(name)
-        if text is None or not text.strip():
-            if not optional:
-                self.faults.error(f"{element.tag} needs the attribute {name!r}", element.place)
-            return None
-        try:
-            tree = parse(text)
-        except ExpressionError as fault:
-            at = self.locate(element, name)
-            self.faults.error(
-                f"{name} of {element.tag} is no expression: {fault.message}",
-                Place(at.file, at.line, at.column + fault.column),
-            )
-            return None
-        if is_truth(tree) != truth:
-            wanted = "a comparison" if truth else "a number, not a comparison"
-            self.faults.error(f"{name} must give {wanted}", self.locate(element, name))
-            return None
-        return tree
-
-
-def read_quantity(
-    text: str,
-    dimension: Dimension | None,
-    units: Mapping[str, Unit],
-    faults: Faults,
-    place: Place,
-) -> float | None:
-    """Return a quantity's text in SI; None, with a fault noted, where it does not fit."""
-    try:
-        number, symbol = split_quantity(text)
-    except ValueError as error:
-        faults.error(str(error), place, "write a number and a unit, for instance '10 mV'")
-        return None
-    if not symbol:
-        if dimension is not None and dimension != NONE and number != 0:
-            faults.error(
-                f"{text.strip()!r} has no unit, but the dimension of {dimension} is needed",
-                place,
-                "add a unit: " + ", ".join(_units_of(dimension, units)),
-            )
-            return None
-        return number
-    unit = units.get(symbol)
-    if unit is None:
-        near = did_you_mean(symbol, units)
-        fitting = _units_of(dimension, units) if dimension is not None else []
-        hint = near or ("units that fit: " + ", ".join(fitting) if fitting else None)
-        faults.error(f"no unit is called {symbol[:40]!r}", place, hint)
-        return None
-    if dimension is not None and unit.dimension != dimension:
-        fitting = ", ".join(_units_of(dimension, units)) or "none at all (a plain number)"
-        faults.error(
-            f"the unit {symbol!r} measures {unit.dimension}, but {dimension} is needed",
-            place,
-            f"units that fit: {fitting}",
-        )
-        return None
-    return unit.si(number)
-
-
-def _units_of(dimension: Dimension, units: Mapping[str, Unit]) -> list[str]:
-    return [unit.symbol for unit in units.values() if unit.dimension == dimension][:12]
-
-
-SLOTS = {
-    "Child": "child",
-    "Children": "children",
-    "Attachments": "attachments",
-    "ComponentReference": "references",
-    "Link": "links",
-    "InstanceRequirement": "instance_requirements",
-}
-
-KNOWN_MEMBERS = (
-    "Parameter Exposure Requirement Property Constant DerivedParameter Fixed "
-    "ComponentRequirement Text Path IndexParameter EventPort Dynamics Structure Simulation"
-).split()
-
-DYNAMICS_ELEMENTS = (
-    "StateVariable DerivedVariable ConditionalDerivedVariable TimeDerivative OnStart OnEvent "
-    "OnCondition Regime KineticScheme"
-).split()
 
 
 @dataclass(slots=True)
@@ -609,19 +293,6 @@ class _Members:
     dynamics: Dynamics | None = None
     structure: list[StructureElement] = field(default_factory=list)
     simulation: list[StructureElement] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Dynamics:
-    state_variables: list[StateVariable] = field(default_factory=list)
-    derived_variables: list[DerivedVariable] = field(default_factory=list)
-    conditional: list[DerivedVariable] = field(default_factory=list)
-    time_derivatives: list[TimeDerivative] = field(default_factory=list)
-    on_start: list[Actions] = field(default_factory=list)
-    on_events: list[OnEvent] = field(default_factory=list)
-    on_conditions: list[OnCondition] = field(default_factory=list)
-    regimes: list[Regime] = field(default_factory=list)
-    kinetic_schemes: list[KineticScheme] = field(default_factory=list)
 
 
 def _merged(own: Mapping[str, T], inherited: Mapping[str, T]) -> dict[str, T]:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Faults, Place, did_you_mean
-from .component_types import read_quantity
 from .document import Column, Element, Table
-from .evaluate import UnknownName, evaluate
+from .evaluate import evaluate
 from .model import Component, ComponentTable, ComponentType
+from .quantities import read_quantity
 from .units import NONE, Dimension, Unit
 
 #: Elements that people and tools put anywhere and that carry no equations.
@@ -97,7 +97,6 @@ class ComponentReader:
             if name in element.attributes
         }
         self._unknown_attributes(element, kind)
-        self._derived(element, kind, values)
         parts = tuple(self._parts(element, kind))
         return Component(
             element.get("id"), element.tag, kind, element.place, values, texts, references, parts
@@ -178,19 +177,6 @@ class ComponentReader:
                 self.locate(element, name),
                 did_you_mean(name, known),
             )
-
-    def _derived(self, element: Element, kind: ComponentType, values: dict[str, float]) -> None:
-        for name, derived in kind.derived_parameters.items():
-            if derived.value is None:
-                continue
-            try:
-                values[name] = float(evaluate(derived.value, values))
-            except UnknownName as unknown:
-                self.faults.error(
-                    f"the DerivedParameter {name!r} uses {str(unknown)!r}, which is no parameter",
-                    derived.place,
-                    did_you_mean(str(unknown), values),
-                )
 
     # --- children --------------------------------------------------------------------------
 

@@ -7,15 +7,74 @@ dimensionally loose, and our tests hold ours against them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ..errors import Faults, Place, did_you_mean
 from .expressions import Expression, names
-from .model import Actions, ComponentType, Dynamics, Regime
+from .model import (
+    Actions,
+    ComponentType,
+    ConstantValue,
+    DerivedVariable,
+    Dynamics,
+    Regime,
+)
 from .units import NONE, TIME, Dimension, DimensionError, describe, infer
 
 
+def infer_dimensions(
+    types: Mapping[str, ComponentType], constants: Mapping[str, ConstantValue]
+) -> dict[str, ComponentType]:
+    """Return `types` with the dimension of derived variables that name none filled in.
+
+    It is the exposure's where there is one, else that of the expression. A variable whose
+    expression mixes dimensions stays without one: `check_dimensions` reports it.
+    """
+    return {name: _inferred(kind, constants) for name, kind in types.items()}
+
+
+def _inferred(kind: ComponentType, constants: Mapping[str, ConstantValue]) -> ComponentType:
+    dynamics = kind.dynamics
+    if dynamics is None or all(v.dimension is not None for v in dynamics.derived_variables):
+        return kind
+    known = known_dimensions(kind, constants)
+    found: dict[str, Dimension] = {}
+    pending = [v for v in dynamics.derived_variables if v.dimension is None]
+    progress = True
+    while progress:
+        progress = False
+        for variable in pending:
+            if variable.name in found:
+                continue
+            dimension = known[variable.name] or _of_definition(variable, known)
+            if dimension is not None:
+                found[variable.name] = known[variable.name] = dimension
+                progress = True
+    derived = tuple(
+        replace(v, dimension=found[v.name]) if v.dimension is None and v.name in found else v
+        for v in dynamics.derived_variables
+    )
+    return replace(kind, dynamics=replace(dynamics, derived_variables=derived))
+
+
+def _of_definition(
+    variable: DerivedVariable, known: Mapping[str, Dimension | None]
+) -> Dimension | None:
+    values = [value for _, value in variable.cases]
+    if variable.value is not None:
+        values.append(variable.value)
+    for value in values:
+        try:
+            dimension = infer(value, known)
+        except DimensionError:
+            continue
+        if dimension is not None:
+            return dimension
+    return None
+
+
 def check_dimensions(
-    types: Mapping[str, ComponentType], constants: Mapping[str, float], faults: Faults
+    types: Mapping[str, ComponentType], constants: Mapping[str, ConstantValue], faults: Faults
 ) -> None:
     """Note a fault for every unknown name and every dimension that does not fit."""
     for kind in types.values():
@@ -24,10 +83,10 @@ def check_dimensions(
 
 
 def known_dimensions(
-    kind: ComponentType, constants: Mapping[str, float]
+    kind: ComponentType, constants: Mapping[str, ConstantValue]
 ) -> dict[str, Dimension | None]:
     """Return what the expressions of `kind` may name, with its dimension (None: any)."""
-    known: dict[str, Dimension | None] = {name: None for name in constants}
+    known = {name: constant.dimension for name, constant in constants.items()}
     known["t"] = TIME
     groups = (
         kind.exposures, kind.requirements, kind.properties, kind.parameters,
@@ -46,7 +105,7 @@ def known_dimensions(
     return known
 
 
-def _check_type(kind: ComponentType, constants: Mapping[str, float], faults: Faults) -> None:
+def _check_type(kind: ComponentType, constants: Mapping[str, ConstantValue], faults: Faults) -> None:
     known = known_dimensions(kind, constants)
     if kind.dynamics is None:
         return

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 
 from ..errors import Faults, ModelError, Place, did_you_mean
 from ..schemas import core_types
-from .component_types import LEGACY, TypeReader, read_quantity
+from .component_types import LEGACY, TypeReader
 from .components import ComponentReader
-from .dimensions import check_dimensions
+from .definitions import read_constants, read_dimensions, read_units
+from .derived_parameters import derive_parameters
+from .dimensions import check_dimensions, infer_dimensions
 from .document import Document, Element, Table
 from .model import Component, ComponentType, Model
 from .read import attribute_place, with_lines
-from .units import BASES, NONE, Dimension, Unit
 
 #: Top-level elements that are the language's own; every other one is a component.
 LANGUAGE = frozenset(
@@ -52,12 +52,16 @@ def _resolve(document: Document, faults: Faults) -> Model:
     for table in document.elements:
         if isinstance(table, Table):
             faults.error(f"{table.tag!r} cannot stand at the top of a document", table.place)
-    dimensions = _dimensions(elements, faults)
-    units = _units(elements, dimensions, faults, locate)
-    constants = _constants(elements, dimensions, units, faults, locate)
-    type_reader = TypeReader(dimensions, units, faults, locate, packaged)
+    dimensions = read_dimensions(elements, faults)
+    units = read_units(elements, dimensions, faults)
+    global_constants = read_constants(elements, dimensions, units, faults, locate)
+    constants = {name: constant.value for name, constant in global_constants.items()}
+    type_reader = TypeReader(
+        dimensions, units, faults, locate, is_packaged=packaged, constants=global_constants
+    )
     types = type_reader.read_all(e for e in elements if e.tag == "ComponentType")
-    check_dimensions(types, constants, faults)
+    types = infer_dimensions(types, global_constants)
+    check_dimensions(types, global_constants, faults)
     if faults.errors:
         # Components of types that are wrong would only repeat their faults.
         broken_types = True
@@ -90,6 +94,7 @@ def _resolve(document: Document, faults: Faults) -> Model:
             continue
         components[component.id] = component
     _nested_ids(order, components)
+    derive_parameters(order, components, faults)
     target = _target(elements, components, faults, locate)
     return Model(types, units, dimensions, constants, components, target, tuple(order))
 
@@ -100,76 +105,6 @@ def _nested_ids(order: list[Component], components: dict[str, Component]) -> Non
         for component in top.descendants():
             if component.id is not None and component.type.is_a("baseStandalone"):
                 components.setdefault(component.id, component)
-
-
-def _dimensions(elements: list[Element], faults: Faults) -> dict[str, Dimension]:
-    found: dict[str, Dimension] = {"none": NONE}
-    for element in elements:
-        if element.tag != "Dimension" or element.get("name") is None:
-            continue
-        try:
-            exponents = tuple(Fraction(element.get(base) or "0") for base in BASES)
-        except (ValueError, ZeroDivisionError):
-            faults.error("a Dimension's exponents are whole numbers", element.place)
-            continue
-        name, value = element.attributes["name"], Dimension(exponents)
-        if found.get(name, value) != value:
-            faults.error(f"the dimension {name!r} is defined twice, differently", element.place)
-        found[name] = value
-    return found
-
-
-def _units(
-    elements: list[Element], dimensions: Mapping[str, Dimension], faults: Faults, locate: object
-) -> dict[str, Unit]:
-    found: dict[str, Unit] = {}
-    for element in elements:
-        symbol, name = element.get("symbol"), element.get("dimension")
-        if element.tag != "Unit" or symbol is None or name is None:
-            continue
-        if name not in dimensions:
-            faults.error(
-                f"no dimension is called {name!r}", element.place, did_you_mean(name, dimensions)
-            )
-            continue
-        try:
-            unit = Unit(
-                symbol,
-                dimensions[name],
-                int(element.get("power") or 0),
-                float(element.get("scale") or 1),
-                float(element.get("offset") or 0),
-            )
-        except ValueError:
-            faults.error(f"the Unit {symbol!r} has a power, scale or offset that is no number",
-                         element.place)
-            continue
-        if abs(unit.power) > 300:
-            faults.error(f"the Unit {symbol!r} has a power of ten out of range", element.place)
-            continue
-        if found.get(symbol, unit) != unit:
-            faults.error(f"the unit {symbol!r} is defined twice, differently", element.place)
-        found[symbol] = unit
-    return found
-
-
-def _constants(
-    elements: list[Element],
-    dimensions: Mapping[str, Dimension],
-    units: Mapping[str, Unit],
-    faults: Faults,
-    locate: object,
-) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for element in elements:
-        name, text = element.get("name") or element.get("symbol"), element.get("value")
-        if element.tag != "Constant" or name is None or text is None:
-            continue
-        dimension = dimensions.get(element.get("dimension") or "none")
-        value = read_quantity(text, dimension, units, faults, element.place)
-        if value is not None:
-            found[name] = value
-    return found
 
 
 def _target(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..converter.component_types import read_quantity
+from ..converter.quantities import read_quantity
 from ..converter.units import TIME, Unit
 from ..errors import Faults, UsageError, did_you_mean
 
