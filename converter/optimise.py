@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .network import Network
+from .passes.fold_constants import fold_constants
+from .passes.guard_singularities import guard_singularities
+from .passes.inline_attached import inline_attached
+from .passes.lump_synapses import lump_synapses
 
 Pass = Callable[[Network], Network]
 
 #: The passes for equations, in order. The schedule "jlems" keeps order: none of them runs.
-PASSES: tuple[Pass, ...] = ()
+PASSES: tuple[Pass, ...] = (
+    fold_constants,
+    guard_singularities,
+    lump_synapses,
+    inline_attached,
+    fold_constants,
+)
 
 
 def optimise(network: Network) -> Network:
