@@ -11,7 +11,7 @@ from .binding import Binder, first_in, first_out, handler_name, port_name
 from .flatten_equations import EquationFlattener
 from .flatten_steps import StepFlattener
 from .initial import Initialiser
-from .instances import EventLink, Group, Instances, instantiate
+from .instances import EventLink, Group, Instances
 from .model import Model
 from .network import (
     Array,
@@ -26,6 +26,8 @@ from .network import (
 )
 from .paths import locate, ports_at
 from .simulation import Simulation
+from .structures import instantiate
+from .start_values import check_start
 from .symbols import Scope, Symbols
 
 
@@ -95,6 +97,9 @@ def _flatten(
     initialiser = Initialiser(instances, symbols, binder, faults, draw)
     values = initialiser.run()
     _initial_occupancies(symbols, drafts, instances, values)
+    check_start(instances, symbols, values, records, faults)
+    if faults.errors:
+        return None
     for name, pairs in constants.items():
         for symbol, value in pairs:
             values.setdefault(name, {})[symbol] = np.full(

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import did_you_mean
 from .expressions import ONE, ZERO, Binary, Expression, Name, Number
-from .instances import Group, Instances, Node, step_into
+from .instance_paths import step_into
+from .instances import Group, Instances, Node
 from .model import DerivedVariable
 from .network import Index
 from .symbols import Symbols
