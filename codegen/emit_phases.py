@@ -8,6 +8,7 @@ from ..converter.expressions import Number
 from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
 from .emit_steps import BufferName
+from .located import CROSSED
 from .print_c import VECTOR, Printer, identifier, number
 from .program import CollectList, Delivery, Flag, Function, Layout, Program, Pull
 from .templates import render
@@ -151,7 +152,8 @@ class _Emitter:
             for key in delivery.values:
                 self.buffer(f"{delivery.name}_{identifier(key)}", "delivery_value",
                             delivery.name, key)
-        for population, port in self.ports:
+        crossing = [(p.name, CROSSED) for p in self.program.phases if p.kind == "locate"]
+        for population, port in (*self.ports, *crossing):
             self.buffer(f"flags_{self.pop[population]}_{identifier(port)}", "flags",
                         population, port)
         recorded = {(p.population, p.port) for p in self.program.ports}
@@ -171,6 +173,8 @@ class _Emitter:
         _, _, rest = function.name.partition(" ")
         if function.kind == "kernel":
             return self.kernel(function, layout)
+        if function.kind in ("step", "tests", "act"):
+            return self.scalar(function, layout)
         if function.kind == "handler":
             handler = rest[len(function.population) + 1 :]
             head = f"inline void {self.handler_name(function.population, handler)}"
@@ -190,6 +194,48 @@ class _Emitter:
                 f"return {self.printer(function, layout, kernel=False).load(function.result)};",
             ],
         }
+
+    def scalar(self, function: Function, layout: Layout) -> dict[str, object]:
+        """Return a function from states x to results y of one instance."""
+        head = (
+            f"inline void {function.kind}_{self.pop[layout.name]}(Model &m, LsPhases &s, "
+            "const int64_t i, const real t, const real dt, const real *x, "
+            f"{'const bool *on, ' if function.kind == 'act' else ''}real *y)"
+        )
+        printer = self.printer(function, layout, kernel=True)
+        return {
+            "head": head,
+            "lines": [
+                "(void)m; (void)s; (void)i; (void)t; (void)dt; (void)x; (void)y;",
+                *(
+                    f"const real {identifier(state)} = x[{n}]; (void){identifier(state)};"
+                    for n, state in enumerate(function.states)
+                ),
+                *(
+                    f"const real {identifier(name)} = on[{n}] ? 1 : 0; (void){identifier(name)};"
+                    for n, name in enumerate(function.arguments)
+                ),
+                *self.lines(function, layout, kernel=True),
+                *(f"y[{n}] = {printer(tree)};" for n, tree in enumerate(function.results)),
+            ],
+        }
+
+    def locate_lines(self, population: str) -> list[str]:
+        """Return the loop over flagged instances of a population."""
+        layout = self.layouts[population]
+        act = self.program.function(f"act {population}")
+        states, tests = act.states, len(act.arguments)
+        pop = self.pop[population]
+        flags = f"m.flags_{pop}_{identifier(CROSSED)}"
+        suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
+        loads = [f"x[{n}] = m.{self.variable(layout, s)}[i];" for n, s in enumerate(states)]
+        stores = [
+            f"m.{self.variable(layout, s + suffix)}[i] = x[{n}];" for n, s in enumerate(states)
+        ]
+        return render(
+            "locate.jinja", pop=pop, size=layout.size, flags=flags, states=len(states),
+            tests=tests, loads=loads, stores=stores,
+        ).splitlines()
 
     def kernel(self, function: Function, layout: Layout) -> dict[str, object]:
         lines = self.lines(function, layout, kernel=True)
@@ -214,10 +260,11 @@ class _Emitter:
             for load in [self.variable(layout, name if name in written else f"{name}__next")
                          + "[i]"]
         ]
+        now = "s.t + dt" if function.name.startswith("advance") else "s.t"
         after = [
             f"ls_note_flags(s, {self.ports[(layout.name, port)]}, "
-            f"m.flags_{self.pop[layout.name]}_{identifier(port)}, {layout.size});"
-            for port in sorted(flags)
+            f"m.flags_{self.pop[layout.name]}_{identifier(port)}, {layout.size}, {now});"
+            for port in sorted(flags - {CROSSED})
         ]
         return {
             "head": f"int {self.kernel_name(function)}(Model &m, LsPhases &s)",
@@ -259,10 +306,13 @@ class _Emitter:
                     else:
                         done.append(f"m.{self.variable(layout, variable)}[i] = {text};")
                 case Flag(port, condition):
-                    if kernel:
+                    if function.kind in ("step", "tests", "act"):
+                        note = f"ls_note(s, {self.ports[(layout.name, port)]}, i, t);"
+                        done.append(f"if ({printer(condition)}) {note}")
+                    elif kernel:
                         done.append(f"flag_{identifier(port)}[i] |= {printer(condition)};")
                     else:
-                        note = f"ls_note(s, {self.ports[(layout.name, port)]}, i);"
+                        note = f"ls_note(s, {self.ports[(layout.name, port)]}, i, t);"
                         done.append(f"if ({printer(condition)}) {note}")
                 case Collect(variable, ((name, _),), reduce):
                     done.extend(self.collect_lines(variable, name, reduce, pull=False))
@@ -275,7 +325,7 @@ class _Emitter:
         return done
 
     def printer(self, function: Function, layout: Layout, *, kernel: bool) -> Printer:
-        local = set(function.locals) | set(function.arguments)
+        local = set(function.locals) | set(function.arguments) | set(function.states)
 
         def load(name: str) -> str:
             if name == "draw()":
@@ -295,7 +345,7 @@ class _Emitter:
                     return f"{self.value_name(other.name, read.variable)}(m, s, {at})"
                 return f"m.{self.variable(other, read.variable)}[{at}]"
             if name in layout.variables or name in layout.parameters:
-                prefix = "" if kernel else "m."
+                prefix = "" if function.kind == "kernel" else "m."
                 return f"{prefix}{self.variable(layout, name)}[i]"
             raise InternalError(f"{name!r} is no symbol of {layout.name!r}")
 
@@ -349,7 +399,7 @@ class _Emitter:
             if any(p.population == population and p.port == port for p in self.program.ports):
                 buffer = f"recorded_{self.pop[population]}_{identifier(port)}"
                 loop = f"for (int64_t k = m.{buffer}[2 * i]; k < m.{buffer}[2 * i + 1]; k++)"
-                cases.append(f"    {loop} ls_record_event(s, k);")
+                cases.append(f"    {loop} ls_record_event(s, k, time);")
             for delivery in self.program.deliveries:
                 if (delivery.source, delivery.port) == (population, port):
                     cases.extend(f"    {line}" for line in self.send_lines(delivery))
@@ -414,6 +464,8 @@ class _Emitter:
                     function = self.program.function(phase.name)
                     call = f"{self.kernel_name(function)}(m, s);"
                     lines.append(call if start else f"bad |= {call}")
+                case "locate":
+                    lines.extend(self.locate_lines(phase.name))
                 case "move":
                     assert phase.move is not None
                     layout = self.layouts[phase.move.population]

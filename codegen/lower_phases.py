@@ -34,6 +34,15 @@ from ..converter.network import (
 )
 from ..converter.simplify import simplify
 from .body import Body
+from .located import (
+    act_function,
+    can_locate,
+    changing,
+    located_kernel,
+    step_function,
+    tests_function,
+    touched_by_handlers,
+)
 from .lower_steps import attached_order, delivery_of, layout_of, step_count
 from .methods.euler import euler
 from .methods.exponential import exponential_euler
@@ -60,6 +69,9 @@ ONE_STAGE: dict[str, Method] = {
     "default": structured,
 }
 
+#: Methods that locate conditions inside the step.
+LOCATED = frozenset({"default"})
+
 #: Suffix of the second copy of a state that others still read.
 NEXT = "__next"
 
@@ -78,6 +90,7 @@ class _Work:
     slopes: dict[tuple[str, str], str] = field(default_factory=dict)
     published: set[str] = field(default_factory=set)
     deferred: bool = False
+    located: bool = False
     extra: dict[str, float] = field(default_factory=dict)
 
 
@@ -104,6 +117,7 @@ class _Lowering:
             self.add_slopes()
             for work in self.works.values():
                 work.groups = ONE_STAGE[self.method](work.population, work.slopes)
+                work.located = self.method in LOCATED and can_locate(work.population)
         self.find_published()
         phases = (
             self.stages(tableau) if tableau is not None else self.advance_phases()
@@ -114,6 +128,7 @@ class _Lowering:
         phases.extend(tested)
         phases.append(Phase("send"))
         phases.append(Phase("record"))
+        start = self.start_phases()
         for work in self.works.values():
             self.handlers(work)
         columns = self.columns()
@@ -135,7 +150,7 @@ class _Lowering:
             seed=settings.seed,
             root=self.network.populations[0].name,
             phases=tuple(phases),
-            start=(*tested, Phase("send")),
+            start=(*start, Phase("send")),
         )
 
     def layout(self, work: _Work) -> Layout:
@@ -149,8 +164,9 @@ class _Lowering:
         for name, value in work.extra.items():
             kept[name] = np.full(work.population.size, value)
         if work.deferred:
-            for update in (u for group in work.groups for u in group):
-                kept[update.state + NEXT] = base.variables[update.state].copy()
+            changed = changing(work.population, work.groups)
+            for state in changed if work.located else sorted(_advanced(work)):
+                kept[state + NEXT] = base.variables[state].copy()
         return replace(
             base,
             variables=kept,
@@ -370,20 +386,36 @@ class _Lowering:
                 body.published = frozenset(work.published - set(fused[name]))
                 for variable in fused[name]:
                     body.statements.append(Assign(variable, body.value(variable)))
-            for group in work.groups:
-                body.update([(u.state, u.value, u.guard) for u in group])
-            for flow in work.population.flows:
-                body.flow(flow)
-            body.store(NEXT if work.deferred else "")
+            suffix = NEXT if work.deferred else ""
+            states = changing(work.population, work.groups)
+            if work.located:
+                located_kernel(body, work.groups, states, suffix)
+            else:
+                states = tuple(
+                    s for s in states if not work.located and s in _advanced(work)
+                )
+                for group in work.groups:
+                    body.update([(u.state, u.value, u.guard) for u in group])
+                for flow in work.population.flows:
+                    body.flow(flow)
+                body.store(suffix)
             phases.append(
                 Phase("kernel", self.finish(f"advance {name}", work, body, "kernel"))
             )
+            if work.located:
+                phases.append(self.locate(work, states))
             if work.deferred:
-                states = sorted(body.current)
                 moves.append(
                     Phase("move", move=Move(name, tuple((s, s + NEXT) for s in states)))
                 )
         return [*phases, *moves]
+
+    def locate(self, work: _Work, states: tuple[str, ...]) -> Phase:
+        """Make the scalar functions that carry a flagged instance through its step."""
+        self.functions.append(step_function(self.body(work), work.groups, states))
+        self.functions.append(tests_function(self.body(work), states))
+        self.functions.append(act_function(self.body(work), states))
+        return Phase("locate", work.population.name)
 
     def publish(self, population: str, variables: list[str], name: str) -> Phase:
         work = self.works[population]
@@ -395,7 +427,7 @@ class _Lowering:
 
     def moving(self, name: str) -> bool:
         work = self.works[name]
-        return bool(work.groups or work.population.flows)
+        return bool(work.groups or work.population.flows or work.located)
 
     def advance_order(self) -> tuple[list[str], set[str]]:
         """Return populations so that readers of a state advance before its writer.
@@ -403,16 +435,17 @@ class _Lowering:
         Those that cannot (mutual readers, readers of themselves) are returned to be given
         a second copy of their states.
         """
-        changing = {
-            name: {u.state for group in work.groups for u in group}
-            | {s for flow in work.population.flows for s in flow.states}
+        changed = {
+            name: set(changing(work.population, work.groups))
+            if work.located
+            else _advanced(work)
             for name, work in self.works.items()
         }
         readers: dict[str, set[str]] = {name: set() for name in self.works}
         deferred: set[str] = set()
         for name, work in self.works.items():
             for read in work.population.reads.values():
-                if read.variable in changing[read.population]:
+                if read.variable in changed[read.population]:
                     if read.population == name:
                         deferred.add(name)
                     elif self.moving(name):
@@ -420,7 +453,7 @@ class _Lowering:
             for assignment in work.population.assignments:
                 if isinstance(assignment, Collect):
                     for part, variable in assignment.parts:
-                        if variable in changing[part] and self.moving(name):
+                        if variable in changed[part] and self.moving(name):
                             readers[part].add(name)
         order: list[str] = []
         remaining = [name for name in self.works if self.moving(name)]
@@ -527,18 +560,42 @@ class _Lowering:
 
     # --- conditions, handlers, records -----------------------------------------------------------------
 
+    def tested(self, work: _Work) -> bool:
+        """Tell whether conditions are tested after deliveries, at the end of a step.
+
+        Located conditions are only where an event can make them true on the spot.
+        """
+        if not work.population.conditions:
+            return False
+        if not work.located:
+            return True
+        targets = {
+            p.handler for p in self.network.projections if p.target == work.population.name
+        }
+        return touched_by_handlers(work.population, targets)
+
+    def start_phases(self) -> list[Phase]:
+        """Return the testing of every condition on the initial state."""
+        return self.test_phases([w for w in self.works.values() if w.population.conditions])
+
     def condition_phases(self) -> list[Phase]:
+        """Return the testing of conditions at the end of a step."""
+        return self.test_phases([w for w in self.works.values() if self.tested(w)])
+
+    def test_phases(self, works: list[_Work]) -> list[Phase]:
         phases: list[Phase] = []
         wanted: set[tuple[str, str]] = set()
-        for work in self.works.values():
+        for work in works:
             if work.population.conditions:
                 wanted |= self.needed(work, self.condition_trees(work))
         for population, variables in self.levels(wanted):
             phases.append(
                 self.publish(population, variables, f"publish {len(self.functions)}")
             )
-        for name, work in self.works.items():
-            if not work.population.conditions:
+        for work in works:
+            name = work.population.name
+            if any(f.name == f"test {name}" for f in self.functions):
+                phases.append(Phase("kernel", f"test {name}"))
                 continue
             body = self.body(work)
             guards: dict[Expression, Expression] = {}
@@ -594,6 +651,13 @@ class _Lowering:
             assert isinstance(value, Name)
             self.finish(f"value {population} {variable}", work, body, "value", value.name)
             pending.extend(sorted(self.needed(work, [Name(variable)])))
+
+
+def _advanced(work: _Work) -> set[str]:
+    """Return the states that a step changes, conditions apart."""
+    return {u.state for group in work.groups for u in group} | {
+        s for flow in work.population.flows for s in flow.states
+    }
 
 
 def _trees(statements: tuple[Statement, ...], population: Population) -> list[Expression]:

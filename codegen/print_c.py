@@ -55,6 +55,8 @@ VECTOR = {
     "cosh": "ls_cosh",
     "pow": "ls_pow",
     "abs": "ls_abs",
+    "min": "ls_least",
+    "max": "ls_largest",
     "sqrt": "ls_sqrt",
     "ceil": "ls_ceil",
 }

@@ -64,7 +64,8 @@ class Move:
 class Phase:
     """One operation of a step: a kernel over a population, or an exchange of events.
 
-    `kind`: "kernel" (run the function `name`), "move" (commit the second copy of states),
+    `kind`: "kernel" (run the function `name`), "locate" (advance the instances of population
+    `name` that a kernel flagged, condition by condition), "move" (commit the second copy of states),
     "tick" (the time becomes that of the step's end), "deliver" (events that are due),
     "send" (events noted by kernels), "record".
     """
@@ -104,9 +105,12 @@ class Function:
     locals: tuple[str, ...] = ()
     #: Names of per-connection values that a handler takes.
     arguments: tuple[str, ...] = ()
-    #: "kernel" (a loop over all instances), "handler", "value" (returns `result`), "advance".
+    #: "kernel" (a loop over all instances), "handler", "value" (returns `result`), "advance";
+    #: "step", "tests" and "act" take the values of `states` and return `results`.
     kind: str = "advance"
     result: str = ""
+    states: tuple[str, ...] = ()
+    results: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

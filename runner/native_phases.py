@@ -28,6 +28,7 @@ class Phases(ctypes.Structure):
         ("threads", ctypes.c_int64),
         ("noted_ports", ctypes.c_void_p),
         ("noted_instances", ctypes.c_void_p),
+        ("noted_times", ctypes.c_void_p),
         ("noted_size", ctypes.c_int64),
         ("noted_room", ctypes.c_int64),
         ("event_times", ctypes.POINTER(ctypes.c_double)),

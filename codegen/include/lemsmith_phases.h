@@ -19,6 +19,8 @@ static inline double ls_factorial(double x) {
     return product;
 }
 
+template <typename T> static inline T ls_least(T a, T b) { return a < b ? a : b; }
+template <typename T> static inline T ls_largest(T a, T b) { return a > b ? a : b; }
 template <typename T> static inline T ls_power2(T x) { return x * x; }
 template <typename T> static inline T ls_power3(T x) { return x * x * x; }
 template <typename T> static inline T ls_power4(T x) { return (x * x) * (x * x); }
@@ -40,6 +42,7 @@ struct LsPhases {
     uint64_t seed;
     int64_t threads;
     int32_t *noted_ports, *noted_instances;   // events to send, in order
+    double *noted_times;
     int64_t noted_size, noted_room;
     double *event_times;                      // recorded events
     int64_t *event_ports;
@@ -55,35 +58,38 @@ static inline bool ls_grow(void **array, int64_t room, size_t size) {
     return true;
 }
 
-static inline void ls_note(LsPhases &s, int32_t port, int64_t instance) {
+static inline void ls_note(LsPhases &s, int32_t port, int64_t instance, double time) {
     if (s.noted_size == s.noted_room) {
         int64_t room = s.noted_room ? 2 * s.noted_room : 1024;
         if (!ls_grow((void **)&s.noted_ports, room, sizeof(int32_t)) ||
-            !ls_grow((void **)&s.noted_instances, room, sizeof(int32_t))) {
+            !ls_grow((void **)&s.noted_instances, room, sizeof(int32_t)) ||
+            !ls_grow((void **)&s.noted_times, room, sizeof(double))) {
             s.error = LS_NO_MEMORY;
             return;
         }
         s.noted_room = room;
     }
     s.noted_ports[s.noted_size] = port;
+    s.noted_times[s.noted_size] = time;
     s.noted_instances[s.noted_size++] = (int32_t)instance;
 }
 
 // Note an event for every set flag of a kernel; flags are rare, so look at eight at once.
-static inline void ls_note_flags(LsPhases &s, int32_t port, const unsigned char *flags, int64_t n) {
+static inline void ls_note_flags(LsPhases &s, int32_t port, const unsigned char *flags, int64_t n,
+                                 double time) {
     int64_t i = 0;
     for (; i + 8 <= n; i += 8) {
         uint64_t word;
         memcpy(&word, flags + i, 8);
         if (!word) continue;
         for (int64_t j = i; j < i + 8; j++)
-            if (flags[j]) ls_note(s, port, j);
+            if (flags[j]) ls_note(s, port, j, time);
     }
     for (; i < n; i++)
-        if (flags[i]) ls_note(s, port, i);
+        if (flags[i]) ls_note(s, port, i, time);
 }
 
-static inline void ls_record_event(LsPhases &s, int64_t port) {
+static inline void ls_record_event(LsPhases &s, int64_t port, double time) {
     if (s.event_size == s.event_room) {
         int64_t room = s.event_room ? 2 * s.event_room : 256;
         if (!ls_grow((void **)&s.event_times, room, sizeof(double)) ||
@@ -93,7 +99,7 @@ static inline void ls_record_event(LsPhases &s, int64_t port) {
         }
         s.event_room = room;
     }
-    s.event_times[s.event_size] = s.t;
+    s.event_times[s.event_size] = time;
     s.event_ports[s.event_size++] = port;
 }
 
@@ -135,8 +141,52 @@ static inline void ls_free_phases(LsPhases &s) {
     free(s.rings);
     free(s.noted_ports);
     free(s.noted_instances);
+    free(s.noted_times);
     free(s.event_times);
     free(s.event_ports);
+}
+
+// --- conditions located inside a step ------------------------------------------------------
+
+// Crossings that one instance may make in one step, halvings per crossing, and the fraction of
+// a step to which a crossing is located.
+enum { LS_CROSSINGS = 10000, LS_BRACKETS = 200 };
+#define LS_RESOLUTION 1e-13
+
+// Tell whether a condition is false before and true after; `results` are pairs of truth and
+// gap. The gaps of the conditions that cross are put into `low` and `high`, the largest first.
+template <typename T>
+static inline bool ls_crosses(int n, const T *before, const T *after, T *low, T *high) {
+    bool found = false;
+    for (int k = 0; k < n; k++) {
+        if (before[2 * k] != 0 || after[2 * k] == 0) continue;
+        if (!found || after[2 * k + 1] > *high) {
+            *low = before[2 * k + 1];
+            *high = after[2 * k + 1];
+        }
+        found = true;
+    }
+    return found;
+}
+
+// The largest gap of the conditions that were false before: how far the nearest is from true.
+template <typename T> static inline T ls_largest_gap(int n, const T *before, const T *after) {
+    T largest = -HUGE_VAL;
+    for (int k = 0; k < n; k++)
+        if (before[2 * k] == 0 && after[2 * k + 1] > largest) largest = after[2 * k + 1];
+    return largest;
+}
+
+// The next point to try between two ends: false position, every third time the middle.
+template <typename T> static inline T ls_between(T low, T high, T low_gap, T high_gap, int k) {
+    const T middle = low + (T)0.5 * (high - low);
+    if (k % 3 == 2 || !(low_gap < 0) || !(high_gap > 0) || !(low_gap > -HUGE_VAL)) return middle;
+    T at = low + (high - low) * (low_gap / (low_gap - high_gap));
+    // Stay off the ends, so that the bracket shrinks from both sides.
+    const T edge = (T)1e-14 * (high - low);
+    if (!(at > low + edge)) at = low + edge;
+    if (!(at < high - edge)) at = high - edge;
+    return at;
 }
 
 // Denormals cost a hundred cycles each and mean nothing here: flush them while a run goes on.

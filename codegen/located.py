@@ -1,0 +1,235 @@
+"""Conditions located inside the step.
+
+A condition that is false at the start of a step and true at its end became true somewhere
+between. The kernel keeps such an instance's old state and flags it; a scalar function then
+finds the time by bracketing (the Illinois form of false position, Dowell and Jarratt 1971) on
+the very formula that advances the state, acts there, and goes on from there to the end of
+the step, as often as needed (Hansel, Mato, Meunier and Neltner 1998; exact where the step is
+exact, Morrison, Straube, Plesser and Diesmann 2007). A condition that already held at the
+start is a level: it acts at the end of the step.
+"""
+
+from __future__ import annotations
+
+from ..converter.expressions import (
+    ONE,
+    ZERO,
+    Binary,
+    Call,
+    Choose,
+    Expression,
+    Name,
+    Negative,
+    calls,
+    names,
+)
+from ..converter.network import Assign, Collect, Emit, Population, Run, Statement, When
+from ..converter.simplify import FALSE, TRUE, simplify
+from .body import Body
+from .methods.updates import Groups, closure
+from .program import Flag, Function
+
+
+def can_locate(population: Population) -> bool:
+    """Tell whether every condition of `population` is a function of its own state and time."""
+    reads = set(population.reads)
+    collected = {a.variable for a in population.assignments if isinstance(a, Collect)}
+    for condition in population.conditions:
+        trees = [condition.test, *_trees(condition.body, population)]
+        if condition.guard is not None:
+            trees.append(condition.guard)
+        if calls(condition.test, "random"):
+            return False
+        if any(closure(population, tree) & (reads | collected) for tree in trees):
+            return False
+    return bool(population.conditions)
+
+
+def touched_by_handlers(population: Population, handlers: set[str]) -> bool:
+    """Tell whether an event changes something that a condition looks at."""
+    written: set[str] = set()
+    for name in handlers:
+        written |= _written(population.handlers[name], population)
+    return any(
+        closure(population, tree) & written
+        for condition in population.conditions
+        for tree in (condition.test, *((condition.guard,) if condition.guard else ()))
+    )
+
+
+def changing(population: Population, groups: Groups) -> tuple[str, ...]:
+    """Return every stored variable that a step or a condition of `population` changes."""
+    found = {u.state for group in groups for u in group}
+    found |= {s for flow in population.flows for s in flow.states}
+    for condition in population.conditions:
+        found |= _written(condition.body, population)
+    return tuple(sorted(found))
+
+
+def full_tests(population: Population) -> list[Expression]:
+    """Return every condition's test with its regime's guard."""
+    return [
+        c.test if c.guard is None else Binary("and", c.guard, c.test)
+        for c in population.conditions
+    ]
+
+
+def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: str) -> None:
+    """Fill `body`: advance, act on levels, keep the old state and flag where one crossed.
+
+    The flag's port is `CROSSED`; what is written ends in `suffix`.
+    """
+    population = body.population
+    tests = full_tests(population)
+    start = [kept(body, test, "held") for test in tests]
+    for group in groups:
+        body.update([(u.state, u.value, u.guard) for u in group])
+    for flow in population.flows:
+        body.flow(flow)
+    body.clock = simplify(Binary("+", Name("t"), Name("dt")))
+    body.clock_version += 1
+    end = [kept(body, test, "holds") for test in tests]
+    crossed: Expression = FALSE
+    for before, after in zip(start, end, strict=True):
+        crossed = simplify(
+            Binary("or", crossed, simplify(Binary("and", after, negated(before))))
+        )
+    crossed = kept_mask(body, crossed, "crossed")
+    for condition, before, after in zip(population.conditions, start, end, strict=True):
+        level = simplify(Binary("and", before, after))
+        level = simplify(Binary("and", level, negated(crossed)))
+        if level != FALSE:
+            body.run(condition.body, level)
+    for state in states:
+        value = body.value(state)
+        body.statements.append(
+            Assign(state + suffix, simplify(Choose(crossed, Name(state), value)))
+        )
+    if crossed != FALSE:
+        body.statements.append(Flag(CROSSED, crossed))
+
+
+#: The port name under which kernels flag instances for the scalar function.
+CROSSED = "(crossed)"
+
+
+def kept(body: Body, test: Expression, name: str) -> Expression:
+    """Return the present truth of `test`, kept in a local unless it is constant."""
+    return kept_mask(body, body.bound(test), name)
+
+
+def kept_mask(body: Body, mask: Expression, name: str) -> Expression:
+    """Return `mask` read from a local of its own."""
+    if mask in (TRUE, FALSE) or not names(mask):
+        return mask
+    local = body.local(name)
+    body.statements.append(Assign(local, Choose(mask, ONE, ZERO)))
+    return Binary("!=", Name(local), ZERO)
+
+
+def negated(mask: Expression) -> Expression:
+    """Return the mask that holds where `mask` does not."""
+    if mask == TRUE:
+        return FALSE
+    if mask == FALSE:
+        return TRUE
+    match mask:
+        case Binary("!=", left, right):
+            return Binary("==", left, right)
+        case _:
+            return Binary("==", Choose(mask, ONE, ZERO), ZERO)
+
+
+def step_function(body: Body, groups: Groups, states: tuple[str, ...]) -> Function:
+    """Return the scalar function that advances one instance's states by any dt."""
+    for group in groups:
+        body.update([(u.state, u.value, u.guard) for u in group])
+    for flow in body.population.flows:
+        body.flow(flow)
+    results = tuple(body.value(state) for state in states)
+    name = body.population.name
+    return Function(
+        f"step {name}", name, tuple(body.statements), tuple(body.locals), (), "step",
+        states=states, results=results,
+    )
+
+
+def tests_function(body: Body, states: tuple[str, ...]) -> Function:
+    """Return the scalar function that tells truth and gap of every condition."""
+    results: list[Expression] = []
+    for test in full_tests(body.population):
+        bound = body.bound(test)
+        results.append(Choose(bound, ONE, ZERO))
+        results.append(gap(bound))
+    name = body.population.name
+    return Function(
+        f"tests {name}", name, tuple(body.statements), tuple(body.locals), (), "tests",
+        states=states, results=tuple(results),
+    )
+
+
+def act_function(body: Body, states: tuple[str, ...]) -> Function:
+    """Return the scalar function that does the blocks of the conditions marked in on_k."""
+    arguments: list[str] = []
+    for number, condition in enumerate(body.population.conditions):
+        mark = body.local(f"on_{number}")
+        body.locals.remove(mark)
+        arguments.append(mark)
+        body.run(condition.body, Binary("!=", Name(mark), ZERO))
+    results = tuple(body.value(state) for state in states)
+    name = body.population.name
+    return Function(
+        f"act {name}", name, tuple(body.statements), tuple(body.locals), tuple(arguments),
+        "act", states=states, results=results,
+    )
+
+
+def gap(test: Expression) -> Expression:
+    """Return a number that is above zero where `test` holds and below where it does not.
+
+    >>> from ..converter.expressions import parse, show
+    >>> show(gap(parse("(v .gt. thresh) .and. (t .lt. end)")))
+    'min(v - thresh, end - t)'
+    """
+    match test:
+        case Binary(">" | ">=", left, right):
+            return simplify(Binary("-", left, right))
+        case Binary("<" | "<=", left, right):
+            return simplify(Binary("-", right, left))
+        case Binary("and", left, right):
+            return Call("min", (gap(left), gap(right)))
+        case Binary("or", left, right):
+            return Call("max", (gap(left), gap(right)))
+        case Binary("==", left, right):
+            return Choose(test, ONE, Negative(ONE))
+        case _:
+            return Choose(test, ONE, Negative(ONE))
+
+
+def _trees(statements: tuple[Statement, ...], population: Population) -> list[Expression]:
+    found: list[Expression] = []
+    for statement in statements:
+        match statement:
+            case Assign(_, value):
+                found.append(value)
+            case When(condition, body):
+                found.append(condition)
+                found.extend(_trees(body, population))
+            case Run(handler):
+                found.extend(_trees(population.handlers[handler], population))
+    return found
+
+
+def _written(statements: tuple[Statement, ...], population: Population) -> set[str]:
+    found: set[str] = set()
+    for statement in statements:
+        match statement:
+            case Assign(variable, _):
+                found.add(variable)
+            case When(_, body):
+                found |= _written(body, population)
+            case Run(handler):
+                found |= _written(population.handlers[handler], population)
+            case Emit():
+                pass
+    return found
