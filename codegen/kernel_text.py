@@ -327,8 +327,11 @@ class KernelText:
 
     def call(self, delivery: Delivery) -> str:
         """Return the call of a handler for connection k."""
-        values = "".join(f", m.{delivery.name}_{identifier(key)}[k]" for key in delivery.values)
         handler = self.handler_name(delivery.target, delivery.handler)
+        function = self.program.function(f"handle {delivery.target} {delivery.handler}")
+        values = "".join(
+            f", m.{delivery.name}_{identifier(key)}[k]" for key in function.arguments
+        )
         return f"{handler}(m, s, m.{delivery.name}_targets[k]{values});"
 
 
