@@ -12,6 +12,8 @@ from .program import Program
 
 def schedule_of(method: str) -> str:
     """Return the schedule that `flatten` must use for `method`."""
+    if method in ("neuron", "cn"):
+        return "compartments"
     return "jlems" if method == "jlems" else "equations"
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from ..errors import Faults, ModelError
+
 from .binding import Binder, first_in, first_out, handler_name, port_name
+from .cable_groups import cable_instances
 from .flatten_equations import EquationFlattener
 from .flatten_steps import StepFlattener
 from .initial import Initialiser
@@ -15,6 +18,7 @@ from .instances import EventLink, Group, Instances
 from .model import Model
 from .network import (
     Array,
+    Cable,
     EventRecord,
     Network,
     Population,
@@ -61,7 +65,11 @@ def _flatten(
     draw: Callable[[], float],
     faults: Faults,
 ) -> Network | None:
-    instances = instantiate(model, simulation.target, faults)
+    if schedule == "jlems":
+        instances = instantiate(model, simulation.target, faults)
+    else:
+        single = schedule == "compartments"
+        instances = cable_instances(model, simulation.target, faults, single=single)
     if faults.errors:
         return None
     symbols = Symbols(faults)
@@ -158,7 +166,18 @@ def _population(
         ports=ports,
         handlers=draft.handlers,
         units=dict(scope.dimensions),
+        cable=_cable(group, scope),
         **draft.parts,  # type: ignore[arg-type]
+    )
+
+
+def _cable(group: Group, scope: Scope) -> Cable | None:
+    if group.cable is None:
+        return None
+    return replace(
+        group.cable,
+        state=scope.names[group.top, "v", "local"],
+        current=scope.names[group.top, "iMemb", "local"],
     )
 
 
