@@ -11,6 +11,7 @@ from ..errors import Faults, ModelError
 
 from .binding import Binder, first_in, first_out, handler_name, port_name
 from .cable_groups import cable_instances
+from .event_circles import check_circles
 from .flatten_equations import EquationFlattener
 from .flatten_steps import StepFlattener
 from .initial import Initialiser
@@ -30,6 +31,7 @@ from .network import (
 )
 from .paths import locate, ports_at
 from .simulation import Simulation
+from .single_compartment import refuse_compartments
 from .structures import instantiate
 from .start_values import check_start
 from .symbols import Scope, Symbols
@@ -67,6 +69,7 @@ def _flatten(
 ) -> Network | None:
     if schedule == "jlems":
         instances = instantiate(model, simulation.target, faults)
+        refuse_compartments(instances)
     else:
         single = schedule == "compartments"
         instances = cable_instances(model, simulation.target, faults, single=single)
@@ -94,6 +97,8 @@ def _flatten(
         for node in group.top.subtree():
             handlers.update(binder.handlers(node))
         drafts[group.name].handlers = handlers
+        if schedule != "jlems":
+            check_circles(instances, group, handlers, faults)
     projections = [
         made for link in instances.links if (made := _projection(link, faults)) is not None
     ]
