@@ -241,7 +241,9 @@ class Body:
                     self.statements.append(Assign(name, value))
                     rates.append(name)
             edges.append((source, target, rates[0], rates[1]))
-        self.statements.append(Flow(tuple(states), tuple(edges)))
+        self.statements.append(
+            Flow(tuple(states), tuple(edges), flow.fraction, flow.implicit)
+        )
         for state, name in zip(flow.states, states, strict=True):
             self.current[state] = Name(name)
             self.versions[state] = self.versions.get(state, 0) + 1

@@ -8,7 +8,7 @@ from .emit_steps import BufferName
 from .kernel_text import CPP, KernelText, uniform
 from .located import CROSSED
 from .print_c import identifier, number
-from .program import Delivery, Flag, Function, Layout, Program
+from .program import Delivery, Flag, Function, Layout, Phase, Program, slope_name
 from .templates import render
 
 #: Events without delay that one step may exchange before they count as going in a circle.
@@ -201,6 +201,8 @@ class _Emitter:
                     lines.extend(
                         self.text.locate_lines(phase.name, loop, "s.error = LS_TOO_DEEP")
                     )
+                case "cable" | "cable_half":
+                    lines.extend(self.cable_lines(phase))
                 case "move":
                     assert phase.move is not None
                     layout = self.layouts[phase.move.population]
@@ -222,6 +224,25 @@ class _Emitter:
                 case kind:
                     raise InternalError(f"no phase is called {kind!r}")
         return lines
+
+    def cable_lines(self, phase: Phase) -> list[str]:
+        """Return the solve for the potentials of a population of compartments."""
+        layout = self.layouts[phase.name]
+        assert layout.cable is not None
+        cable, pop = layout.cable, f"m.{self.pop[layout.name]}"
+        h, gain = ("dt / 2", 2) if phase.kind == "cable_half" else ("dt", 1)
+        at = f"{pop}_cable_"
+        tree = (
+            f"{{{cable.cells}, {len(cable.parent)}, {len(cable.capacitance)}, "
+            f"{at}order, {at}parent}}"
+        )
+        names = (cable.current, slope_name(cable.current), cable.state)
+        current, slope, v = (f"m.{self.text.variable(layout, name)}" for name in names)
+        return [
+            f"bad |= ls_cable_step<real>({tree}, {h}, {gain}, {at}conductance, "
+            f"{at}capacitance, {current}, {slope}, {v}, {at}junctions, {at}diagonal, "
+            f"{at}increment);"
+        ]
 
     def record_lines(self) -> list[str]:
         lines: list[str] = []

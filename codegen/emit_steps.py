@@ -200,7 +200,11 @@ class _Emitter:
             case Emit(port):
                 return [f"{self.emitter(layout.name, port)}(m, s, i);"]
             case Run(handler):
-                return [f"{self.handler(layout.name, handler)}(m, s, i);"]
+                return [
+                    f"if (++s.depth > {DEPTH_LIMIT}) {{ s.error = LS_TOO_DEEP; return; }}",
+                    f"{self.handler(layout.name, handler)}(m, s, i);",
+                    "s.depth--;",
+                ]
             case Advance((name,)):
                 return self.advance_lines(
                     next(a for a in self.program.advance_lists if a.name == name)

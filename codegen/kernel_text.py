@@ -56,6 +56,12 @@ REALS = {"double": ("double", "double"), "single": ("float", "float"),
          "mixed": ("double", "float")}
 
 
+#: What the solve of a cable reads and where it works.
+CABLE_BUFFERS = (
+    "order", "parent", "conductance", "capacitance", "junctions", "diagonal", "increment",
+)
+
+
 class VectorPrinter(Printer):
     """Prints powers with small whole exponents as products."""
 
@@ -133,6 +139,10 @@ class KernelText:
                 return "const int64_t"
             case "port", _:
                 return "const int64_t"
+            case "cable", ("conductance" | "capacitance"):
+                return "const real"
+            case "cable", ("junctions" | "diagonal" | "increment"):
+                return "real"
             case _:
                 return "const int32_t"
 
@@ -146,6 +156,9 @@ class KernelText:
             for name in layout.indices:
                 self.buffer(f"{self.pop[layout.name]}_at_{identifier(name)}", "index",
                             layout.name, name)
+            if layout.cable is not None:
+                for key in CABLE_BUFFERS:
+                    self.buffer(f"{self.pop[layout.name]}_cable_{key}", "cable", layout.name, key)
             if layout.draws:
                 self.buffer(f"{self.pop[layout.name]}_draws", "draws", layout.name, "draws")
         for listed in self.program.collect_lists:

@@ -20,6 +20,7 @@ from ..converter.expressions import Expression, show
 from ..converter.network import (
     Advance,
     Assign,
+    Cable,
     Collect,
     Emit,
     Flow,
@@ -67,7 +68,8 @@ class Phase:
     `kind`: "kernel" (run the function `name`), "locate" (advance the instances of population
     `name` that a kernel flagged, condition by condition), "move" (commit the second copy of states),
     "tick" (the time becomes that of the step's end), "deliver" (events that are due),
-    "send" (events noted by kernels), "record".
+    "send" (events noted by kernels), "cable" (solve for the potentials of population `name` by
+    backward Euler) and "cable_half" (by Crank-Nicolson), "record".
     """
 
     kind: str
@@ -93,6 +95,7 @@ class Layout:
     #: Variables that kernels publish for others and scalar functions evaluate on the spot.
     published: frozenset[str] = frozenset()
     draws: bool = False
+    cable: Cable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,11 @@ class Program:
     def function(self, name: str) -> Function:
         """Return the function called `name`."""
         return next(function for function in self.functions if function.name == name)
+
+
+def slope_name(current: str) -> str:
+    """Return the name of the derivative of a cable's current by its potential."""
+    return f"{current}__slope"
 
 
 def show_statement(statement: Statement | Flag | Pull, indent: str = "") -> str:

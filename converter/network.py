@@ -92,11 +92,14 @@ class Flow:
     """Advance occupancies of a kinetic scheme by the exponential of its rate matrix.
 
     `edges` are (source state number, target state number, forward rate, reverse rate), the
-    rates names of variables.
+    rates names of variables. `fraction` is how much of the step it is; `implicit` asks for
+    backward Euler in place of the exponential.
     """
 
     states: tuple[str, ...]
     edges: tuple[tuple[int, int, str, str], ...]
+    fraction: float = 1.0
+    implicit: bool = False
 
 
 Statement = Assign | When | Integrate | Emit | Run | Advance | Collect | Flow

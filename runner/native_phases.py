@@ -81,6 +81,8 @@ class NativePhases:
             case "index":
                 indices = program.layout(name.owner).indices[name.key]
                 return np.ascontiguousarray(indices, dtype=np.int32)
+            case "cable":
+                return self.cable(name)
             case "draws":
                 return np.zeros(program.layout(name.owner).size, dtype=np.uint64)
             case "list":
@@ -102,6 +104,20 @@ class NativePhases:
                 for instance, numbers in found.items():
                     ranges[instance] = (numbers[0], numbers[-1] + 1)
                 return ranges
+
+    def cable(self, name: BufferName) -> np.ndarray:
+        """Return the data of one buffer of a cable."""
+        cable = self.program.layout(name.owner).cable
+        assert cable is not None
+        match name.key:
+            case "order" | "parent":
+                return np.ascontiguousarray(getattr(cable, name.key), dtype=np.int32)
+            case "conductance" | "capacitance":
+                return np.ascontiguousarray(getattr(cable, name.key), dtype=self.real)
+            case "junctions":
+                return np.repeat(cable.junctions, cable.cells).astype(self.real)
+            case _:
+                return np.zeros(len(cable.parent) * cable.cells, dtype=self.real)
 
     def initial_row(self) -> Array:
         """Make the run ready, test conditions at the start, return the first row (columns,)."""

@@ -65,4 +65,22 @@ LS_FLOW_FN void ls_flow(int n, double *a, double dt, double *x, double *work) {
     memcpy(x, row, sizeof(double) * n);
 }
 
+// The same by backward Euler, as NEURON's sparse method does: x becomes (1 - a dt)^-1 x.
+LS_FLOW_FN void ls_flow_implicit(int n, double *a, double dt, double *x, double *work) {
+    (void)work;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) a[i * n + j] = (i == j) - dt * a[i * n + j];
+    // The matrix is diagonally dominant by columns: no pivoting.
+    for (int k = 0; k < n; k++)
+        for (int i = k + 1; i < n; i++) {
+            const double f = a[i * n + k] / a[k * n + k];
+            for (int j = k; j < n; j++) a[i * n + j] -= f * a[k * n + j];
+            x[i] -= f * x[k];
+        }
+    for (int i = n - 1; i >= 0; i--) {
+        for (int j = i + 1; j < n; j++) x[i] -= a[i * n + j] * x[j];
+        x[i] /= a[i * n + i];
+    }
+}
+
 #endif
