@@ -40,10 +40,19 @@ SLOTS = {
     "InstanceRequirement": "instance_requirements",
 }
 
-KNOWN_MEMBERS = (
-    "Parameter Exposure Requirement Property Constant DerivedParameter Fixed "
-    "ComponentRequirement Text Path IndexParameter EventPort Dynamics Structure Simulation"
-).split()
+#: Members other than blocks.
+MEMBERS = (
+    *SLOTS,
+    *"Parameter Exposure Requirement Property Constant DerivedParameter Fixed".split(),
+    *"ComponentRequirement Text Path IndexParameter EventPort".split(),
+    *"PathParameter IntegerParameter".split(),
+)
+
+#: Elements that the reference reads and that never became part of the language.
+EXPERIMENTS = frozenset(
+    "Procedure Geometry Collection PairCollection ComponentTypeReference SimulatorShortcut "
+    "Location Insertion Function AnalogPort Equilibrium".split()
+)
 
 
 @dataclass(slots=True)
@@ -54,6 +63,7 @@ class TypeReader(DynamicsReader):
     constants: Mapping[str, ConstantValue] = field(default_factory=dict)
     elements: dict[str, Element] = field(default_factory=dict)
     done: dict[str, ComponentType] = field(default_factory=dict)
+    circular: set[str] = field(default_factory=set)
 
     # --- one type and its ancestors ------------------------------------------------------
 
@@ -82,12 +92,15 @@ class TypeReader(DynamicsReader):
         current: str | None = name
         while current is not None and current not in self.done:
             if current in lineage:
-                element = self.elements[lineage[-1]]
-                self.faults.error(
-                    f"the component type {current!r} extends itself through "
-                    + " -> ".join([*lineage, current]),
-                    self.locate(element, "extends"),
-                )
+                circle = lineage[lineage.index(current) :]
+                if self.circular.isdisjoint(circle):
+                    self.faults.error(
+                        f"the component type {current!r} extends itself: "
+                        + " -> ".join([*circle, current]),
+                        self.locate(self.elements[circle[-1]], "extends"),
+                        "one of them must extend another type, or none",
+                    )
+                self.circular.update(circle)
                 return None
             if current not in self.elements:
                 element = self.elements[lineage[-1]]
@@ -168,6 +181,14 @@ class TypeReader(DynamicsReader):
         if tag == "Build":  # the Structure of documents before LEMS 0.6
             self._block("Structure", part, own)
             return
+        if tag not in MEMBERS:
+            self.faults.error(
+                f"a ComponentType has no element {part.tag!r}",
+                part.place,
+                "LEMS 0.7.6 does not have it; no simulator runs it" if tag in EXPERIMENTS
+                else did_you_mean(part.tag, MEMBERS),
+            )
+            return
         naming = "parameter" if tag == "Fixed" else "name"
         name = self.required(part, naming)
         if name is None:
@@ -199,29 +220,24 @@ class TypeReader(DynamicsReader):
             own.fixed[name] = (part.get("value") or "", self.locate(part, "value"))
         elif tag == "ComponentRequirement":
             own.component_requirements.append(name)
-        elif tag in ("Text", "Path", "IndexParameter", "PathParameter"):
+        elif tag in ("Text", "Path", "IndexParameter", "PathParameter", "IntegerParameter"):
             {
                 "Text": own.texts,
                 "Path": own.paths,
                 "PathParameter": own.paths,
                 "IndexParameter": own.index_parameters,
+                "IntegerParameter": own.index_parameters,
             }[tag].add(name)
         elif tag == "EventPort":
-            direction = self.required(part, "direction") or "in"
+            direction = (self.required(part, "direction") or "in").lower()
             if direction not in ("in", "out"):
                 self.faults.error(
                     f"an EventPort's direction is 'in' or 'out', not {direction!r}",
                     self.locate(part, "direction"),
                 )
             self._define(own.ports, name, Port(name, direction, place), part)
-        elif tag in SLOTS:
-            self._define(getattr(own, SLOTS[tag]), name, self._slot(part, name), part)
         else:
-            self.faults.error(
-                f"a ComponentType has no element {part.tag!r}",
-                place,
-                did_you_mean(part.tag, [*SLOTS, *KNOWN_MEMBERS]),
-            )
+            self._define(getattr(own, SLOTS[tag]), name, self._slot(part, name), part)
 
     def _constant(self, part: Element, own: _Members) -> None:
         name = part.get("symbol") or part.attributes["name"]

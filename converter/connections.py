@@ -196,8 +196,12 @@ class ConnectionBuilder(EndpointFinder):
                 f"{component.id!r} cannot be attached to "
                 f"{target.node.id or target.node.type.name!r}",
                 builder.place,
-                f"the type {target.node.type.name!r} has the attachments "
-                f"{', '.join(target.node.type.attachments) or 'none'}",
+                f"the type {target.node.type.name!r} takes "
+                + (
+                    f"attachments in {', '.join(target.node.type.attachments)}; name one of them"
+                    if target.node.type.attachments
+                    else "no synapses or inputs"
+                ),
             )
             return None
         assigns = {

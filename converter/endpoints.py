@@ -141,12 +141,12 @@ class EndpointFinder(TreeBuilder):
                 continue
             step = step_into(at.node, at.index, bit, numbers)
             if isinstance(step, str):
-                shown = template.replace("{}", str(int(numbers[0]))) if (
-                    numbers is not None and len(numbers)
-                ) else template
-                place = builder.place
+                row = _first_astray(at, bit, numbers)
+                shown, place = template, builder.place
+                if numbers is not None and len(numbers):
+                    shown = template.replace("{}", str(int(numbers[row])))
                 if builder.table is not None and len(at.rows):
-                    place = builder.table.table.place_of(int(at.rows[0]))
+                    place = builder.table.table.place_of(int(at.rows[row]))
                 self.faults.error(f"the path {shown!r} leads nowhere: {step}", place)
                 return []
             at = Endpoint(at.rows, *step)
@@ -181,6 +181,19 @@ class EndpointFinder(TreeBuilder):
             builder.place,
         )
         return []
+
+
+def _first_astray(at: Endpoint, bit: str, numbers: Index | None) -> int:
+    """Return the first of an endpoint's rows from which `bit` leads nowhere."""
+    good, bad = 0, len(at.rows)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        some = None if numbers is None else numbers[:middle]
+        if isinstance(step_into(at.node, at.index[:middle], bit, some), str):
+            bad = middle
+        else:
+            good = middle
+    return max(0, bad - 1)
 
 
 def _members(scope: Node, identity: str) -> list[tuple[Node, Index]] | None:

@@ -218,14 +218,14 @@ class TreeBuilder:
                 return holder.children[name].component
             self.faults.error(
                 f"{node.type.name!r} builds {literal!r}, but no such reference is given",
-                node.place,
+                _written(node),
                 f"add {name}=\"...\" with the id of a component" if name else
                 f"the structure at {place} names no component",
             )
             return None
         slot = holder.type.references.get(name)
         local = name in holder.type.links or (slot is not None and slot.local)
-        return self.component(identity, holder, node.place, local=local)
+        return self.component(identity, holder, _written(holder), local=local)
 
     def component(
         self, identity: str, holder: Node | None, place: Place, *, local: bool = False
@@ -251,6 +251,13 @@ class TreeBuilder:
                 did_you_mean(identity, self.model.components),
             )
         return found
+
+
+def _written(node: Node) -> Place:
+    """Return where `node`, or for the rows of a table what holds them, stands."""
+    while node.component is None and node.parent is not None:
+        node = node.parent
+    return node.place
 
 
 def _ancestors(node: Node) -> Iterator[Node]:

@@ -68,13 +68,22 @@ def _nothing(symbols: Symbols, node: Node, variable: DerivedVariable) -> Selecti
         return Selection(ZERO)
     if variable.reduce == "multiply" and not variable.required:
         return Selection(ONE)
-    known = [*node.children, *node.child_instances, *node.type.child]
-    first = (variable.select or "").split("/")[0]
+    first, _, last = (variable.select or "").partition("/")
+    found = node.children.get(first) or node.child_instances.get(first)
+    slot = node.type.child.get(first)
+    if found is not None:
+        at, known = found.place, [*found.type.exposures, *found.values]
+        hint = did_you_mean(last, known) or f"{first!r} has {', '.join(known) or 'no variables'}"
+    elif slot is not None:
+        at, hint = node.place, f"give it the child {first!r}, of type {slot.type!r}"
+    else:
+        at, known = node.place, [*node.children, *node.child_instances]
+        hint = did_you_mean(first, known) or f"{node.type.name!r} declares no Child {first!r}"
     symbols.faults.error(
         f"{node.id or node.type.name!r} selects {variable.select!r} for {variable.name!r}, "
         f"and nothing is there",
-        node.place,
-        did_you_mean(first, known) or f"give it the child {first!r}",
+        at,
+        hint,
     )
     return Selection(ZERO)
 
