@@ -53,7 +53,8 @@ class AttributeReader:
             self.faults.error(
                 f"no dimension is called {name!r}",
                 self.locate(element, "dimension"),
-                did_you_mean(name, self.dimensions),
+                did_you_mean(name, self.dimensions)
+                or "define it with Dimension, or include the file that does",
             )
             return None
         return self.dimensions[name]

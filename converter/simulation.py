@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from ..errors import Faults, Place, did_you_mean
 from .model import Component, Model, StructureElement
@@ -93,6 +94,10 @@ def simulation_of(
     `length` (s) replace those of the document.
     """
     runner = model.components.get(model.target) if model.target is not None else None
+    if target is None and runner is not None and not has_run(runner):
+        members = tuple(c for c in _in_order(runner) if has_run(c))
+        if members:
+            return _simulation_set(model, runner, members, faults, step, length)
     if target is not None:
         chosen = model.components.get(target)
         if chosen is None:
@@ -101,7 +106,7 @@ def simulation_of(
                 did_you_mean(target, model.components),
             )
             return None
-        if any(part.kind == "Run" for part in chosen.type.simulation):
+        if has_run(chosen):
             runner = chosen
         else:
             if runner is not None and step is None and length is None:
@@ -123,6 +128,53 @@ def simulation_of(
     return _simulation(model, runner, faults, step, length, None)
 
 
+def has_run(component: Component) -> bool:
+    """Tell whether `component` runs a simulation."""
+    return any(part.kind == "Run" for part in component.type.simulation)
+
+
+def _in_order(component: Component) -> Iterator[Component]:
+    """Yield `component` and all below it, in document order."""
+    yield component
+    for _, _, part in component.parts:
+        if isinstance(part, Component):
+            yield from _in_order(part)
+
+
+def _simulation_set(
+    model: Model,
+    holder: Component,
+    members: tuple[Component, ...],
+    faults: Faults,
+    step: float | None,
+    length: float | None,
+) -> Simulation | None:
+    """Return one simulation for all `members` of a SimulationSet.
+
+    They differ only in the method that their Meta asks for, which is not the model's to
+    choose here: one run records what each of them records.
+    """
+    found = [_simulation(model, member, faults, step, length, None) for member in members]
+    made = [simulation for simulation in found if simulation is not None]
+    if len(made) < len(found):
+        return None
+    first = made[0]
+    for other, member in zip(made[1:], members[1:], strict=True):
+        same = (other.target, other.step, other.length, other.seed)
+        if same != (first.target, first.step, first.length, first.seed):
+            faults.error(
+                f"the simulations of {holder.id!r} differ in target, step, length or seed",
+                member.place, "lemsmith runs one at a time: leave one of them in the set",
+            )
+            return None
+    return replace(
+        first,
+        displays=tuple(display for one in made for display in one.displays),
+        outputs=tuple(output for one in made for output in one.outputs),
+        events=tuple(file for one in made for file in one.events),
+    )
+
+
 def _simulation(
     model: Model,
     runner: Component,
@@ -135,7 +187,7 @@ def _simulation(
     if run is None:
         faults.error(
             f"the Target {runner.id!r} is a {runner.type.name!r}, which runs nothing",
-            runner.place, "the Target names a Simulation",
+            runner.place, "the Target names a Simulation, or a set of them",
         )
         return None
     identity = runner.references.get(run.attributes.get("component", ""))
@@ -193,8 +245,17 @@ class _Recorder:
             elif part.kind == "EventWriter":
                 self.events.append(self.event_file(component, part))
         for _, _, child in component.parts:
-            if isinstance(child, Component) and child.type.simulation:
+            if not isinstance(child, Component):
+                continue
+            if child.type.simulation:
                 self.collect(child)
+            elif any(part.kind == "Record" for c in _in_order(child) for part in c.type.simulation):
+                # The DisplayList of older documents: lines for a Display written elsewhere.
+                title = child.texts.get("title") or component.id or ""
+                region = (0.0, 0.0, 0.0, 0.0)
+                self.displays.append(
+                    Display(title, region, child.values.get("timeScale"), self.lines(child))
+                )
 
     def text(self, component: Component, part: StructureElement, name: str) -> str:
         attribute = part.attributes.get(name, "")
@@ -202,7 +263,7 @@ class _Recorder:
 
     def lines(self, component: Component) -> tuple[Line, ...]:
         found: list[Line] = []
-        for below in component.descendants():
+        for below in _in_order(component):
             for part in below.type.simulation:
                 if part.kind != "Record":
                     continue
@@ -217,8 +278,6 @@ class _Recorder:
                 found.append(
                     Line(below.id or quantity, quantity, below.place, scale, time_scale, color)
                 )
-        # `descendants` walks a stack: put the document's order back.
-        found.sort(key=lambda line: (line.place.line, line.place.column))
         return tuple(found)
 
     def display(self, component: Component, part: StructureElement) -> Display:
@@ -240,7 +299,7 @@ class _Recorder:
 
     def event_file(self, component: Component, part: StructureElement) -> EventFile:
         selections: list[EventSelection] = []
-        for below in component.descendants():
+        for below in _in_order(component):
             for inner in below.type.simulation:
                 if inner.kind == "EventRecord":
                     selections.append(
@@ -249,7 +308,6 @@ class _Recorder:
                             self.text(below, inner, "eventPort") or None, below.place,
                         )
                     )
-        selections.sort(key=lambda s: (s.place.line, s.place.column))
         return EventFile(
             self.text(component, part, "fileName"), self.text(component, part, "path"),
             self.text(component, part, "format") or "TIME_ID", tuple(selections),

@@ -97,7 +97,8 @@ class DynamicsReader(AttributeReader):
                 )
 
     def _derived(self, part: Element) -> DerivedVariable | None:
-        name = self.required(part, "name")
+        # One without a name is known by what it exposes.
+        name = part.get("name") or part.get("exposure") or self.required(part, "name")
         if name is None:
             return None
         select, value = part.get("select"), self.expression(part, "value", optional=True)
@@ -126,7 +127,7 @@ class DynamicsReader(AttributeReader):
         )
 
     def _conditional(self, part: Element) -> DerivedVariable | None:
-        name = self.required(part, "name")
+        name = part.get("name") or part.get("exposure") or self.required(part, "name")
         if name is None:
             return None
         cases: list[tuple[Expression | None, Expression]] = []
