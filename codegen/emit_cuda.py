@@ -8,6 +8,7 @@ look at nothing but their own instances follow each other freely.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from ..converter.network import Assign
@@ -47,6 +48,9 @@ CUDA = Dialect(
 
 #: What a loop over a population's own instances looks like.
 OWN = "for (int64_t i = s.first; i < {size}; i += s.stride)"
+
+#: A name before an opening parenthesis.
+CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(")
 
 SYNC = "ls_grid_sync(&run->barrier);"
 
@@ -119,7 +123,11 @@ class _Emitter:
         start = self.operations(start=True)
         step = self.operations(start=False)
         dt = number(self.program.step)
-        functions = [*notes, *functions, *self.extra.values()]
+        start_lines = self.in_order(start, again=False)
+        step_lines = self.in_order(step, again=True)
+        functions = _called(
+            [*notes, *functions, *self.extra.values()], [*start_lines, *step_lines]
+        )
         text = render(
             "phases.cu.jinja",
             source=source,
@@ -130,8 +138,8 @@ class _Emitter:
             fields=self.text.fields,
             declarations=[f"{f['head']};" for f in functions],
             functions=functions,
-            start_lines=self.in_order(start, again=False),
-            step_lines=self.in_order(step, again=True),
+            start_lines=start_lines,
+            step_lines=step_lines,
             columns=len(self.program.columns),
             block=BLOCK,
         )
@@ -637,3 +645,18 @@ class _Emitter:
                 any_reads=own | others,
             ))
         return found
+
+
+def _called(functions: list[dict[str, object]], roots: list[str]) -> list[dict[str, object]]:
+    """Return the functions that `roots` call, themselves or through others, in their order."""
+    lines: dict[str, list[str]] = {}
+    for function in functions:
+        name = str(function["head"]).partition("(")[0].rpartition(" ")[2]
+        lines[name] = function["lines"]  # type: ignore[assignment]
+    found: set[str] = set()
+    pending = list(roots)
+    while pending:
+        called = set(CALL.findall(pending.pop())) & lines.keys() - found
+        found |= called
+        pending.extend(line for name in sorted(called) for line in lines[name])
+    return [f for f, name in zip(functions, lines, strict=True) if name in found]
