@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -51,6 +52,12 @@ def text_place(document: Document, element: Element) -> Place:
     if closing is None or closing.end() >= len(content):
         return element.place
     return _advance(element.place, content[start : closing.end()])
+
+
+def about_the_document(document: Document, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Return `faults`, those without a place at the beginning of the model's first file."""
+    start = Place(next(iter(document.sources)), 1, 1)
+    return tuple(f if f.place is not None else replace(f, place=start) for f in faults)
 
 
 def with_lines(document: Document, faults: Iterable[Fault]) -> ModelError:

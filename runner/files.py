@@ -43,3 +43,8 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def joined(path: str, name: str) -> str:
+    """Return the name of an output file below the output folder."""
+    return f"{path.rstrip('/')}/{name}" if path and path != "." else name

@@ -112,11 +112,11 @@ def show(source: str | Path, stage: str, **options: Any) -> str:
 @contextmanager
 def placed(document: Document) -> Iterator[Faults]:
     """Collect faults; errors leave as one `ModelError` that shows their source lines."""
-    from ..converter.read import with_lines
+    from ..converter.places import about_the_document, with_lines
 
     faults = Faults()
     try:
         yield faults
         faults.raise_errors()
     except ModelError as error:
-        raise with_lines(document, error.faults) from None
+        raise with_lines(document, about_the_document(document, error.faults)) from None

@@ -68,7 +68,7 @@ def places(names: Sequence[str], folder: str | Path) -> tuple[Path, ...]:
     found: dict[Path, str] = {}
     root = Path(folder).resolve()
     for name in names:
-        reason = _refusal(name)
+        reason = refusal(name)
         path = (root / name).resolve() if reason is None else root
         if reason is None and not path.is_relative_to(root):
             reason = "lies outside the output folder"
@@ -89,7 +89,7 @@ def places(names: Sequence[str], folder: str | Path) -> tuple[Path, ...]:
     return tuple(Path(folder) / name for name in names)
 
 
-def _refusal(name: str) -> str | None:
+def refusal(name: str) -> str | None:
     """Return what is wrong with `name` as the name of an output file, or None."""
     if not name.strip() or "\0" in name:
         return "has no usable name"

@@ -10,9 +10,11 @@ from ..codegen.random_numbers import JavaRandom, uniform
 from ..converter.model import Component, Model
 from ..converter.simulation import Display, Line, Simulation, simulation_of
 from ..converter.units import NONE
-from ..errors import Faults, ModelError
+from ..errors import Faults, ModelError, Place
+from .files import joined
 from .plan import Plan
 from .request import Request
+from .results import refusal
 
 #: The stream of the counter-based generator that initial values draw from.
 START_STREAM = 2**63
@@ -50,9 +52,27 @@ def simulation_for(model: Model, request: Request, faults: Faults) -> Simulation
         raise ModelError(faults.errors)
     if request.seed is not None:
         found = replace(found, seed=request.seed)
+    check_outputs(found, faults)
     if not found.outputs and not found.displays:
         found = replace(found, displays=(_every_v(model, found.target),))
     return found
+
+
+def check_outputs(simulation: Simulation, faults: Faults) -> None:
+    """Note a fault for every output whose name is refused when it is written."""
+    first: dict[str, Place] = {}
+    for output in (*simulation.outputs, *simulation.events):
+        name = joined(output.path, output.file_name)
+        reason = refusal(name)
+        if reason is None and name in first:
+            reason = f"is written already by the output at {first[name]}"
+        first.setdefault(name, output.place)
+        if reason is not None:
+            faults.error(
+                f"the output file {name!r} {reason}",
+                output.place,
+                "give it a relative name inside the output folder, used once",
+            )
 
 
 def _every_v(model: Model, target: Component) -> Display:

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..converter.network import Array
-from ..errors import Interrupted
+from ..errors import Interrupted, NumericalError
 from .backends import Running
+from .files import joined
 from .plan import Plan
 from .recording import (
     DisplayLine,
@@ -67,12 +68,15 @@ def simulate(
     columns = len(plan.program.columns)
     rows = np.empty((steps + 1, columns))
     rows[0] = running.initial_row()
+    check_rows(plan, rows, 0, 1)
     done, chunk = 0, 1
     with interruptible() as stop:
         while done < steps and not stop.requested:
             begin = time.perf_counter()
             wanted = min(chunk, steps - done)
-            done += running.advance(wanted, rows[done + 1 : done + 1 + wanted])
+            taken = running.advance(wanted, rows[done + 1 : done + 1 + wanted])
+            check_rows(plan, rows, done + 1, done + 1 + taken)
+            done += taken
             took = time.perf_counter() - begin
             if took < CHUNK_SECONDS / 2:
                 chunk *= 2
@@ -84,6 +88,22 @@ def simulate(
     if done < steps:
         raise Interrupted(recording)
     return recording
+
+
+def check_rows(plan: Plan, rows: Array, start: int, stop: int) -> None:
+    """Raise `NumericalError` where a recorded quantity is no finite number.
+
+    States are watched by the backends themselves; this finds what is derived from them.
+    """
+    finite = np.isfinite(rows[start:stop])
+    if finite.all():
+        return
+    row, column = np.argwhere(~finite)[0]
+    program = plan.program
+    raise NumericalError(
+        f"the recorded quantity {program.columns[column].path!r} is no finite number at "
+        f"t = {float(times(program.step, start + int(row) + 1)[-1]):g} s"
+    )
 
 
 def times(step: float, rows: int) -> Array:
@@ -113,14 +133,14 @@ def recorded(
         events=trains,
         output_files=tuple(
             OutputFileSpec(
-                _joined(o.path, o.file_name),
+                joined(o.path, o.file_name),
                 tuple(OutputColumnSpec(c.id, c.quantity) for c in o.columns),
             )
             for o in plan.outputs
         ),
         event_files=tuple(
             EventFileSpec(
-                _joined(e.path, e.file_name),
+                joined(e.path, e.file_name),
                 "ID_TIME" if e.format == "ID_TIME" else "TIME_ID",
                 tuple(
                     EventSelectionSpec(s.id, s.select, _port(plan, s.select, s.id))
@@ -150,10 +170,6 @@ def recorded(
         },
         source=request.name,
     )
-
-
-def _joined(path: str, name: str) -> str:
-    return f"{path.rstrip('/')}/{name}" if path and path != "." else name
 
 
 def _port(plan: Plan, select: str, name: str) -> str:
