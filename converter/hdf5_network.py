@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,6 +46,18 @@ _ENDS: Final = {
     },
     "input": {"segment_id": "segmentId", "fraction_along": "fractionAlong"},
 }
+
+#: What a damaged file may raise: h5py has no exception of its own.
+_DAMAGE: Final = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+)
 
 _PROJECTIONS: Final = frozenset({"projection", "electricalProjection", "continuousProjection"})
 
@@ -87,8 +100,7 @@ def read_network(content: bytes, name: str) -> Network:
                 file.items = [reader.network(network)]
     except Refused as refused:
         file.fault = refused.fault
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        # h5py has no exception of its own: a damaged file can give any of these
+    except _DAMAGE as error:
         file.fault = Fault(f"the HDF5 file is damaged: {type(error).__name__}", reader.place)
     return Network(file, top_level)
 
@@ -275,7 +287,7 @@ class _Reader:
             raise self.refuse("a dataset lies in another file")
         if len(dataset.shape) != 2 or dataset.dtype.kind not in "fiu":
             raise self.refuse("a dataset is not a table of numbers")
-        self.numbers += int(dataset.size)
+        self.numbers += math.prod(dataset.shape)
         if self.numbers > MAX_NUMBERS:
             raise self.refuse("the network is too large")
         values = dataset[:]

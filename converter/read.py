@@ -96,7 +96,7 @@ class _Reader:
         try:
             return self.keep(parse_xml(pieces, TEXT, "utf-8"), None)
         except NotAModel as refusal:
-            raise _refuse("the text", refusal) from None
+            raise ModelError(_refuse("the text", refusal.fault)) from None
 
     def read_root(self, path: Path) -> XmlFile:
         """Read the model's first file."""
@@ -107,7 +107,7 @@ class _Reader:
         except Unreadable as error:
             raise ModelError(Fault(f"{path} can't be read: {error}", None, error.hint)) from None
         except NotAModel as refusal:
-            raise _refuse(str(path), refusal) from None
+            raise ModelError(_refuse(str(path), refusal.fault)) from None
 
     def read_file(self, found: Found) -> XmlFile:
         """Read one file; raises `Unreadable` and `NotAModel`."""
@@ -177,7 +177,7 @@ class _Reader:
         except Unreadable as error:
             self.faults.error(f"{name!r} can't be included: {error}", include.place, error.hint)
         except NotAModel as refusal:
-            fault = _refuse(repr(name), refusal).faults[0]
+            fault = _refuse(repr(name), refusal.refused)
             self.faults.error(fault.message, include.place, fault.hint)
         return ()
 
@@ -193,10 +193,9 @@ def _packaged(found: Found) -> XmlFile:
     return parse_xml([found.path.read_bytes()], found.name)
 
 
-def _refuse(name: str, refusal: NotAModel) -> ModelError:
-    """Say that a file is no model, and at most where it stops being one."""
-    fault = refusal.fault
+def _refuse(name: str, reason: Fault | None) -> Fault:
+    """Return the fault of a file that is no model, and at most where it stops being one."""
     message = f"{name} is not a LEMS or NeuroML file"
-    if fault is None or fault.place is None:
-        return ModelError(Fault(message))
-    return ModelError(Fault(f"{message}: {fault.message}", fault.place, fault.hint))
+    if reason is None or reason.place is None:
+        return Fault(message)
+    return Fault(f"{message}: {reason.message}", reason.place, reason.hint)

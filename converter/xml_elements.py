@@ -35,11 +35,13 @@ _SCHEMA_LOCATION: Final = "http://www.w3.org/2001/XMLSchema-instance schemaLocat
 class NotAModel(Exception):
     """The file's root is neither `Lems` nor `neuroml`: nothing of it may be shown.
 
-    `fault` says why, if more is known; it quotes nothing.
+    `fault` says why, if more is known; it quotes nothing. `refused` is that of something
+    lemsmith doesn't read, such as a document type, rather than of text that isn't XML.
     """
 
-    def __init__(self, fault: Fault | None = None) -> None:
-        self.fault = fault
+    def __init__(self, fault: Fault | None = None, refused: Fault | None = None) -> None:
+        self.fault = fault or refused
+        self.refused = refused
         super().__init__(fault)
 
 

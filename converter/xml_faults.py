@@ -52,8 +52,8 @@ _MESSAGES: Final[dict[int, tuple[str, str | None]]] = {
 def explain(code: int, rest: bytes, opened: tuple[str, Place] | None) -> tuple[str, str | None]:
     """Return a message and a hint for expat's error `code`.
 
-    `rest` is the text from the fault on, empty where it must not be quoted; `opened` is the
-    element that the fault lies in.
+    `rest` is the text from the fault on; only the name of an end tag is quoted of it, which
+    can't come before a root. `opened` is the element that the fault lies in.
     """
     if code in _MESSAGES:
         return _MESSAGES[code]

@@ -60,10 +60,12 @@ def parse_xml(
         feed.finish()
     except Refused as refused:
         file.fault = refused.fault
+        if not file.root_tag:
+            raise NotAModel(refused=refused.fault) from None
     except expat.ExpatError as error:
         file.fault = feed.fault_of(error)
-    if not file.root_tag:
-        raise NotAModel(file.fault)
+        if not file.root_tag:
+            raise NotAModel(file.fault) from None
     file.content = bytes(feed.content)
     file.encoding = file.encoding or "utf-8"
     return file
@@ -158,6 +160,6 @@ class _Feed:
     def fault_of(self, error: expat.ExpatError) -> Fault:
         """Say what stopped expat, in our words."""
         at = max(0, self.expat.ErrorByteIndex)
-        rest = bytes(self.content[at : at + 64]) if self.file.root_tag else b""
+        rest = bytes(self.content[at : at + 64])
         message, hint = explain(error.code, rest, self.reader.innermost())
         return Fault(message, self.reader.place(error.lineno, error.offset + 1), hint)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ from lemsmith.converter.read import read
 from lemsmith.errors import MissingTool, ModelError
 
 h5py: Any = pytest.importorskip("h5py", reason="h5py reads and writes the files of these tests")
+
+#: Mutants that are tried; more at night.
+MUTANTS = int(os.environ.get("LEMSMITH_FUZZ", "100"))
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 
@@ -279,11 +285,12 @@ def test_links_are_not_followed(tmp_path, soft):
     assert [e.get("id") for e in iter_elements(read(path), "population")] == ["many"]
 
 
-def test_a_dataset_that_only_claims_to_be_vast_is_refused(tmp_path):
+@pytest.mark.parametrize("count", [10**12, 2**62])
+def test_a_dataset_that_only_claims_to_be_vast_is_refused(tmp_path, count):
     path = write(tmp_path / "a.h5", population_many=SIZED)
     with h5py.File(path, "a") as file:
         group = file["neuroml/network"].create_group("population_x")
-        group.create_dataset("x", (10**12, 3), "f4", chunks=(1000, 3), compression="gzip")
+        group.create_dataset("x", (count, 3), "f4", chunks=(1000, 3), compression="gzip")
     assert "the network is too large" in refusal(path)
 
 
@@ -298,6 +305,19 @@ def test_a_file_cut_short_is_a_fault(tmp_path, kept):
     path = write(tmp_path / "a.h5", population_pop=LISTED, population_many=SIZED)
     path.write_bytes(path.read_bytes()[:kept])
     assert "damaged" in refusal(path)
+
+
+def test_a_file_with_bytes_turned_is_a_fault_or_a_network(tmp_path):
+    path = write(tmp_path / "a.h5", population_pop=LISTED, population_many=SIZED)
+    whole = path.read_bytes()
+    for seed in range(MUTANTS):
+        chance = random.Random(seed)
+        content = bytearray(whole)
+        for _ in range(chance.randint(1, 20)):
+            content[chance.randrange(8, len(content))] = chance.randrange(256)
+        path.write_bytes(content)
+        with contextlib.suppress(ModelError):
+            read(path)
 
 
 def test_without_h5py_the_extra_is_named(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from lemsmith.converter import includes
 from lemsmith.converter import read as reading
 from lemsmith.converter.document import Document, Element
 from lemsmith.converter.read import iter_elements, iter_tables, read
@@ -244,6 +245,20 @@ def test_nothing_of_a_file_that_is_no_model_is_quoted(tmp_path, secret):
     assert "secret" not in told
 
 
+def test_a_file_that_is_no_model_is_not_told_from_another(tmp_path):
+    root = write(tmp_path, root="<Lems><Include file='secret'/></Lems>")
+    told = set()
+    for secret in (b"&", b"secret", b"\xff", b"\x01", b"a=b"):
+        (tmp_path / "secret").write_bytes(secret)
+        told.add(refusal(root))
+    assert len(told) == 1
+
+
+def test_an_include_with_a_doctype_says_so(tmp_path):
+    root = write(tmp_path, root=lems("b.xml"), b="<!DOCTYPE Lems><Lems/>")
+    assert "<!DOCTYPE>" in refusal(root)
+
+
 def test_an_include_may_climb_to_a_model(tmp_path):
     root = write(tmp_path, root=EMPTY, b=lems("B"), model__a=lems("../b.xml"))
     assert root.is_file()
@@ -300,6 +315,24 @@ def test_devices_pipes_sockets_and_folders_are_refused_without_waiting(tmp_path,
         assert "it is not a regular file" in refusal(tmp_path / name)
     assert "no such file" in refusal(write(tmp_path, root=lems("loop.xml")))
     listening.close()
+    assert time.monotonic() - start < 5
+
+
+def test_a_pipe_that_takes_a_files_place_holds_nobody_up(tmp_path, monkeypatch):
+    root = write(tmp_path, root=lems("pipe.xml"))
+    os.mkfifo(tmp_path / "pipe.xml")
+    truth = includes.stat.S_ISREG
+    looks: list[bool] = []
+
+    def late(mode: int) -> bool:
+        """Say that the third file looked at, the pipe before it is opened, is a regular one."""
+        looks.append(truth(mode))
+        return len(looks) == 3 or looks[-1]
+
+    monkeypatch.setattr(includes.stat, "S_ISREG", late)
+    start = time.monotonic()
+    assert "it is not a regular file" in refusal(root)
+    assert looks == [True, True, False, False]
     assert time.monotonic() - start < 5
 
 

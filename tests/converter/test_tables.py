@@ -131,6 +131,14 @@ def test_more_distinct_texts_than_are_remembered_are_all_kept(monkeypatch):
     assert texts(table, "a") == values
 
 
+def test_no_more_texts_are_remembered_than_that(monkeypatch):
+    monkeypatch.setattr(tables, "REMEMBERED", 3)
+    known = tables.Texts()
+    for i in range(40):
+        assert known[f"p[{i}]"] == i
+        assert len(known) <= 3
+
+
 # --- runs ---
 
 
@@ -227,6 +235,17 @@ def test_a_table_is_read_in_chunks_as_it_is_in_one(monkeypatch):
         assert (other.kind, other.templates) == (column.kind, column.templates)
         assert np.array_equal(other.numbers, column.numbers)
         assert np.array_equal(other.codes, column.codes)
+
+
+def test_a_row_is_not_packed_before_its_end(monkeypatch):
+    monkeypatch.setattr("lemsmith.converter.xml_rows.CHUNK", 0)
+    pieces = [b"<Lems><P><input id='1'/><input id='2'>", b"<property/></input></P></Lems>"]
+    (parent,) = parse_xml(pieces, "f").items
+    assert isinstance(parent, Element)
+    table, row = parent.children
+    assert isinstance(table, Table)
+    assert isinstance(row, Element)
+    assert (table.rows, row.attributes) == (1, {"id": "2"})
 
 
 # --- against elements ---
