@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..converter.expressions import Number
+from ..converter.expressions import Binary, Choose, Expression, Number, calls, names
 from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
 from .emit_steps import BufferName
@@ -23,7 +23,17 @@ def emit_phases(program: Program, source: str) -> tuple[str, tuple[BufferName, .
 
 
 class VectorPrinter(Printer):
-    """Prints powers with small whole exponents as products."""
+    """Prints powers with small whole exponents as products, and logic without branches."""
+
+    def __call__(self, tree: Expression) -> str:
+        """Return `tree` as a C expression; `and` and `or` evaluate both sides."""
+        if isinstance(tree, Binary) and tree.operator in ("and", "or"):
+            symbol = "&" if tree.operator == "and" else "|"
+            return f"({self(tree.left)} {symbol} {self(tree.right)})"
+        if isinstance(tree, Choose) and not calls(tree, "draw"):
+            parts = (tree.condition, tree.then, tree.otherwise)
+            return f"ls_where({', '.join(map(self, parts))})"
+        return super().__call__(tree)
 
     def power(self, base, exponent):  # type: ignore[no-untyped-def]
         if isinstance(exponent, Number) and exponent.value in (2.0, 3.0, 4.0, -1.0, 0.5):
@@ -36,6 +46,20 @@ class VectorPrinter(Printer):
                 case value:
                     return f"ls_power{int(value)}({inner})"
         return super().power(base, exponent)
+
+
+def used_names(function: Function) -> set[str]:
+    """Return every name that the expressions of a function mention."""
+    found: set[str] = set()
+    for statement in function.body:
+        match statement:
+            case Assign(_, value):
+                found |= names(value)
+            case Flag(_, condition):
+                found |= names(condition)
+            case Flow(_, edges):
+                found.update(rate for _, _, f, r in edges for rate in (f, r))
+    return found
 
 
 class _Emitter:
@@ -67,6 +91,9 @@ class _Emitter:
 
     def variable(self, layout: Layout, name: str) -> str:
         return f"{self.pop[layout.name]}_{identifier(name)}"
+
+    def loaded(self, layout: Layout, name: str) -> str:
+        return f"x_{identifier(name)}"
 
     def kernel_name(self, function: Function) -> str:
         return f"k{self.program.functions.index(function)}_{identifier(function.name)}"
@@ -239,6 +266,14 @@ class _Emitter:
 
     def kernel(self, function: Function, layout: Layout) -> dict[str, object]:
         lines = self.lines(function, layout, kernel=True)
+        used = used_names(function) & (layout.variables.keys() | layout.parameters.keys())
+        # Everything is loaded before anything is chosen: a load inside a selection would
+        # keep the loop from vectorising.
+        loads = [
+            f"const real {self.loaded(layout, name)} = {self.variable(layout, name)}[i];"
+            for name in (*layout.variables, *layout.parameters)
+            if name in used
+        ]
         written = {
             s.variable
             for s in function.body
@@ -248,7 +283,7 @@ class _Emitter:
             f"{'' if name in written else 'const '}real *__restrict "
             f"{self.variable(layout, name)} = m.{self.variable(layout, name)};"
             for name in (*layout.variables, *layout.parameters)
-            if any(f"{self.variable(layout, name)}[i]" in line for line in lines)
+            if name in used or name in written
         ]
         checked = [
             name for name in layout.checked if name in written or f"{name}__next" in written
@@ -281,7 +316,7 @@ class _Emitter:
                 *([f"memset(flag_{identifier(p)}, 0, {layout.size});" for p in sorted(flags)]),
                 "int bad = 0;",
                 f"for (int64_t i = 0; i < {layout.size}; i++) {{",
-                *(f"    {line}" for line in (*lines, *bad)),
+                *(f"    {line}" for line in (*loads, *lines, *bad)),
                 "}",
                 *after,
                 "return bad;",
@@ -345,8 +380,9 @@ class _Emitter:
                     return f"{self.value_name(other.name, read.variable)}(m, s, {at})"
                 return f"m.{self.variable(other, read.variable)}[{at}]"
             if name in layout.variables or name in layout.parameters:
-                prefix = "" if function.kind == "kernel" else "m."
-                return f"{prefix}{self.variable(layout, name)}[i]"
+                if function.kind == "kernel":
+                    return self.loaded(layout, name)
+                return f"m.{self.variable(layout, name)}[i]"
             raise InternalError(f"{name!r} is no symbol of {layout.name!r}")
 
         return VectorPrinter(load, VECTOR, self.real)

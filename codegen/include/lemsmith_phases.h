@@ -19,6 +19,14 @@ static inline double ls_factorial(double x) {
     return product;
 }
 
+// (exp(z) - 1) / z, 1 at 0: how far an exponential step goes.
+static inline double ls_phi(double z) {
+    return ls_where(ls_abs(z) < 1e-30, 1.0, ls_expm1(z) / z);
+}
+static inline float ls_phi(float z) {
+    return ls_where(ls_abs(z) < 1e-30f, 1.0f, ls_expm1(z) / z);
+}
+
 template <typename T> static inline T ls_least(T a, T b) { return a < b ? a : b; }
 template <typename T> static inline T ls_largest(T a, T b) { return a > b ? a : b; }
 template <typename T> static inline T ls_power2(T x) { return x * x; }
