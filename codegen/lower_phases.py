@@ -614,11 +614,19 @@ class _Lowering:
             p.handler for p in self.network.projections if p.target == work.population.name
         }
         for handler in sorted(targets):
+            values = {
+                key
+                for p in self.network.projections
+                if (p.target, p.handler) == (work.population.name, handler)
+                for key in p.values
+            }
             body = self.body(work, scalar=True)
+            body.used |= values
             body.run(work.population.handlers[handler])
             body.store()
             name = f"handle {work.population.name} {handler}"
             self.finish(name, work, body, "handler")
+            self.functions[-1] = replace(self.functions[-1], arguments=tuple(sorted(values)))
 
     def columns(self) -> tuple[RecordedColumn, ...]:
         found: list[RecordedColumn] = []

@@ -23,6 +23,9 @@ FREE_ATTRIBUTES = frozenset(
     {"id", "name", "type", "extends", "description", "neuroLexId", "metaid", "tag", "value"}
 )
 
+#: Where on a cell's morphology something applies; the schema has them where the types do not.
+WHERE = ("segmentGroup", "segment")
+
 Locate = Callable[[Element, str], Place]
 
 
@@ -88,12 +91,13 @@ class ComponentReader:
         self._parameters(element, kind, values)
         texts = {
             name: element.attributes[name]
-            for name in (*kind.texts, *kind.paths, *kind.index_parameters)
+            for name in (*kind.texts, *kind.paths, *kind.index_parameters, *WHERE)
             if name in element.attributes
         }
+        # An attribute with the name of a Child slot (`morphology="m"`) names what fills it.
         references = {
             name: element.attributes[name]
-            for name in (*kind.references, *kind.links)
+            for name in (*kind.references, *kind.links, *kind.child)
             if name in element.attributes
         }
         self._unknown_attributes(element, kind)
@@ -164,7 +168,9 @@ class ComponentReader:
             | kind.derived_parameters.keys() | kind.child.keys()
         )
         for name in element.attributes:
-            if name in known or name in FREE_ATTRIBUTES or ":" in name or "xmlns" in name:
+            if name in known or name in FREE_ATTRIBUTES or name in WHERE:
+                continue
+            if ":" in name or "xmlns" in name:
                 continue
             if name in kind.constants:
                 self.faults.warning(
@@ -194,6 +200,10 @@ class ComponentReader:
                 of_type = self.type_of(part, slot.type)
                 if of_type is None:
                     continue
+                if part.tag in filled and part.get("segmentGroup") is not None:
+                    # Values per segment group: what a Child holds once for each group.
+                    parts.append((part.tag, "children", self._component(part, of_type)))
+                    continue
                 if part.tag in filled:
                     self.faults.error(
                         f"{_describe(element)} has the child {part.tag!r} twice",
@@ -204,8 +214,10 @@ class ComponentReader:
                 filled[part.tag] = part.place
                 if part.tag not in SILENT:
                     parts.append((part.tag, "child", self._component(part, of_type)))
+                elif kind.is_a("segmentGroup"):
+                    parts.extend(self._properties(part))
                 continue
-            if part.tag in SILENT:
+            if part.tag in SILENT and not _is_wanted(part, kind):
                 continue
             of_type = self.type_of(part, None)
             if of_type is None:
@@ -228,6 +240,15 @@ class ComponentReader:
                 did_you_mean(part.tag, known) or f"it takes {', '.join(known) or 'no children'}",
             )
         return parts
+
+    def _properties(self, element: Element) -> list[tuple[str, str, Component | ComponentTable]]:
+        """Return the properties inside an annotation, which may ask for divisions."""
+        kind = self.types.get("property")
+        return [
+            ("property", "children", self._component(part, kind))
+            for part in element.elements("property")
+            if kind is not None
+        ]
 
     def _children_slot(self, kind: ComponentType, of_type: ComponentType) -> str | None:
         # The reference takes the last list that fits.
@@ -321,6 +342,11 @@ class ComponentReader:
             found = [read_quantity(t, dimension, self.units, self.faults, place) for t in texts]
             result[rows] = np.asarray([0.0 if v is None else v for v in found])[back]
         return result
+
+
+def _is_wanted(element: Element, kind: ComponentType) -> bool:
+    """Tell whether a property says how a segment group is divided."""
+    return element.tag == "property" and kind.is_a("segmentGroup")
 
 
 def _missing_rows(column: Column) -> NDArray[np.intp]:

@@ -50,8 +50,8 @@ class Batch:
 class ConnectionBuilder(EndpointFinder):
     """Collects links and attachments; `attach` makes groups of those that are alike."""
 
-    def __init__(self, model: Model, faults: Faults, *, consolidated: bool) -> None:
-        super().__init__(model, faults, consolidated=consolidated)
+    def __init__(self, model: Model, faults: Faults) -> None:
+        super().__init__(model, faults)
         self.attached: dict[tuple[object, ...], list[Batch]] = {}
         self.sequence = 0
 

@@ -8,10 +8,11 @@ the model's equations and nothing else.
 from __future__ import annotations
 
 from .binding import Binder, equals, kinetic_flow, selected_statements
-from .expressions import Expression, Name, names, substitute
+from .expressions import Expression, Name, substitute
 from .instances import Group, Instances, Node
 from .network import Assign, Collect, Condition, Derivative, Flow, Statement
 from .paths import select
+from .sorting import by_dependence
 from .symbols import Symbols
 
 
@@ -26,7 +27,7 @@ class EquationFlattener(Binder):
         found: list[Assign | Collect] = []
         for node in group.top.subtree():
             found.extend(self.node_assignments(node))
-        return self.sorted(group, found)
+        return by_dependence(found, group.top, self.symbols.faults)
 
     def node_assignments(self, node: Node) -> list[Assign | Collect]:
         dynamics = node.type.dynamics
@@ -52,38 +53,6 @@ class EquationFlattener(Binder):
             found.append(Collect(part, collect.parts, collect.reduce))
             found.append(Assign(symbol, _renamed(total.value, symbol, part)))
         return found
-
-    def sorted(
-        self, group: Group, assignments: list[Assign | Collect]
-    ) -> tuple[Assign | Collect, ...]:
-        """Return `assignments` so that each stands after what it uses."""
-        by_name = {a.variable: a for a in assignments}
-        done: dict[str, Assign | Collect] = {}
-        active: set[str] = set()
-        for first in by_name:
-            stack: list[tuple[str, bool]] = [(first, False)]
-            while stack:
-                name, entered = stack.pop()
-                if name in done:
-                    continue
-                if entered:
-                    active.discard(name)
-                    done[name] = by_name[name]
-                    continue
-                if name in active:
-                    self.symbols.faults.error(
-                        f"the derived variable {name!r} of {group.top.id!r} depends on itself",
-                        group.top.place,
-                    )
-                    return tuple(assignments)
-                active.add(name)
-                stack.append((name, True))
-                statement = by_name[name]
-                if isinstance(statement, Assign):
-                    for used in sorted(names(statement.value), reverse=True):
-                        if used in by_name and used not in done:
-                            stack.append((used, False))
-        return tuple(done.values())
 
     def derivatives(self, group: Group) -> tuple[Derivative, ...]:
         """Return the time derivatives of `group`, those of regimes guarded."""

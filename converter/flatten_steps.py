@@ -9,11 +9,13 @@ evaluated in document order, exposures are copied after the conditions, regimes 
 from __future__ import annotations
 
 from .binding import Binder, equals, kinetic_flow
-from .expressions import Name
+from .expressions import ZERO, Name
 from .instances import Instances, Node
 from .java_order import hash_order
 from .model import TimeDerivative
-from .network import Advance, Assign, Integrate, Statement, When
+from .network import Advance, Assign, Collect, Integrate, Statement, When
+from .paths import select
+from .sorting import by_dependence
 from .symbols import Symbols, unknown
 
 
@@ -23,8 +25,44 @@ class StepFlattener(Binder):
     def __init__(self, instances: Instances, symbols: Symbols) -> None:
         super().__init__(instances, symbols, lags=True)
         for group in instances.groups:
+            self.absorb(group.top, None)
             for node in group.top.subtree():
-                self.find_shadows(node)
+                if node not in symbols.flattened:
+                    self.find_shadows(node)
+
+    def absorb(self, node: Node, root: Node | None) -> None:
+        """Note which nodes a `simultaneous` ancestor absorbs (StateType.makeFlattened).
+
+        Members of Children lists are absorbed, though alone they would not flatten.
+        """
+        dynamics = node.type.dynamics
+        if root is None and dynamics is not None and dynamics.simultaneous and node.consolidated:
+            root = node
+        if root is not None:
+            self.symbols.flattened[node] = root
+            self.warn_of_loss(node)
+        for below in node.inside():
+            self.absorb(below, root)
+
+    def warn_of_loss(self, node: Node) -> None:
+        """Say what the reference loses when it flattens `node`."""
+        dynamics = node.type.dynamics
+        faults = self.symbols.faults
+        if any(node.groups.values()):
+            faults.error(
+                f"{node.id or node.type.name!r} is part of simultaneous Dynamics, which method "
+                "jlems flattens without attachments and instances",
+                node.place, "another method runs it",
+            )
+        if dynamics is not None and (
+            dynamics.on_conditions or dynamics.on_events or dynamics.regimes
+            or dynamics.kinetic_schemes
+        ):
+            faults.warning(
+                f"the conditions, events, regimes and kinetic schemes of {node.type.name!r} are "
+                "lost where simultaneous Dynamics are flattened, as in the reference",
+                dynamics.place, "another method keeps them",
+            )
 
     def find_shadows(self, node: Node) -> None:
         """Note the exposed variables that change outside the component's own advance."""
@@ -49,6 +87,8 @@ class StepFlattener(Binder):
 
     def advance(self, node: Node) -> list[Statement]:
         """Return the statements that advance `node` and all below it by one step."""
+        if node in self.symbols.flattened:
+            return self.advance_flattened(node)
         done: list[Statement] = []
         for child in (*node.children.values(), *node.child_instances.values()):
             done.extend(self.advance(child))
@@ -79,9 +119,51 @@ class StepFlattener(Binder):
         done.extend(self.regimes(node))
         return done
 
+    # --- simultaneous Dynamics ---------------------------------------------------------------
+
+    def advance_flattened(self, root: Node) -> list[Statement]:
+        """Return one Runge-Kutta step of all states below `root` together."""
+        derived = self.flattened_derived(root)
+        rates = tuple(
+            (self.variable(node, d.variable), self.bound(node, d.value))
+            for node in root.subtree()
+            if node.type.dynamics is not None
+            for d in node.type.dynamics.time_derivatives
+        )
+        done: list[Statement] = [Assign(self.clock(root), Name("t"))]
+        done.extend(self.requirements(root))
+        done.extend(derived)
+        if rates:
+            done.append(Integrate(rates, "rk4", derived))
+        return done
+
+    def flattened_derived(self, root: Node) -> tuple[Assign, ...]:
+        """Return the derived variables below `root`, sorted by dependence."""
+        found: list[Assign | Collect] = []
+        for node in root.subtree():
+            if node.type.dynamics is None:
+                continue
+            for variable in node.type.dynamics.derived_variables:
+                symbol = self.variable(node, variable.name)
+                if variable.select is None:
+                    found.append(Assign(symbol, self.value(node, variable)))
+                else:
+                    value = select(self.symbols, node, variable).value
+                    found.append(Assign(symbol, value if value is not None else ZERO))
+        ordered = by_dependence(found, root, self.symbols.faults)
+        return tuple(statement for statement in ordered if isinstance(statement, Assign))
+
+    # --- the parts of an advance --------------------------------------------------------------
+
     def requirements(self, node: Node) -> list[Statement]:
         """Return the refreshing of the copies of what ancestors supply."""
         done: list[Statement] = []
+        if node in self.symbols.flattened:
+            for name, symbol in self.symbols.boundary.get(node, {}).items():
+                outside = self.symbols.outside(node, name)
+                assert outside is not None
+                done.append(Assign(symbol, outside))
+            return done
         for name in node.type.requirements:
             if name in node.assigned:
                 continue
@@ -119,14 +201,7 @@ class StepFlattener(Binder):
             (self.variable(node, d.variable), self.bound(node, d.value))
             for d in dynamics.time_derivatives
         )
-        if not dynamics.simultaneous:
-            return [Integrate(pairs)]
-        derived = tuple(
-            Assign(self.variable(node, d.name), self.value(node, d))
-            for d in dynamics.derived_variables
-            if d.select is None
-        )
-        return [Integrate(pairs, "rk4", derived)]
+        return [Integrate(pairs)]
 
     def exposures(self, node: Node) -> list[Statement]:
         """Return the copying of variables to the exposures that others read."""

@@ -36,7 +36,6 @@ class Initialiser:
     binder: Binder
     faults: Faults
     draw: Callable[[], float]
-    consolidated: bool = True
     values: dict[str, dict[str, Array]] = field(default_factory=dict)
     plans: dict[tuple[Node, bool], list[Statement]] = field(default_factory=dict)
     starts: dict[Node, list[Statement]] = field(default_factory=dict)
@@ -49,6 +48,10 @@ class Initialiser:
 
     def initialise(self, node: Node, index: Index) -> None:
         """Initialise instances `index` of `node` and everything below it."""
+        if node in self.symbols.flattened:
+            for with_derived in (False, True, True):
+                self.start(node, index, with_derived=with_derived)
+            return
         self.start(node, index, with_derived=False)
         self.below(node, index)
         self.start(node, index, with_derived=True)
@@ -118,6 +121,9 @@ class Initialiser:
     def derived(self, node: Node) -> list[Statement]:
         dynamics = node.type.dynamics
         assert dynamics is not None
+        if isinstance(self.binder, StepFlattener) and node in self.symbols.flattened:
+            sorted_by_dependence = self.binder.flattened_derived(node)
+            return [*self.requirements(node), *sorted_by_dependence]
         done = self.requirements(node)
         for variable in dynamics.derived_variables:
             if variable.select is not None:
@@ -139,7 +145,12 @@ class Initialiser:
         dynamics = node.type.dynamics
         assert dynamics is not None
         done: list[Statement] = []
-        repeats = 2 if self.consolidated and node.consolidated else 1
+        if node in self.symbols.flattened:
+            for below in node.subtree():
+                for actions in below.type.dynamics.on_start if below.type.dynamics else ():
+                    done.extend(self.binder.actions(below, actions, stale=False))
+            return done
+        repeats = 2 if node.consolidated else 1
         for _ in range(repeats):
             for actions in dynamics.on_start:
                 done.extend(self.binder.actions(node, actions, stale=False))

@@ -63,16 +63,15 @@ def by_template(
 class TreeBuilder:
     """Makes groups and their trees; Structure blocks met on the way wait in `builders`.
 
-    `consolidated` is how the reference prepares a run by default: state types of children
-    and of what Structure blocks build are replaced by copies, in which OnStart blocks stand
-    twice and `simultaneous` Dynamics are flattened. Members of Children lists stay as they
-    are.
+    Nodes are `consolidated` as the reference prepares a run: state types of children and of
+    what Structure blocks build are replaced by copies, in which OnStart blocks stand twice
+    and `simultaneous` Dynamics are flattened; members of Children lists stay as they are.
+    A Simulation's `<Meta method="eulerTree">` changes nothing of it (measured: ex-flat.xml).
     """
 
-    def __init__(self, model: Model, faults: Faults, *, consolidated: bool) -> None:
+    def __init__(self, model: Model, faults: Faults) -> None:
         self.model = model
         self.faults = faults
-        self.consolidated = consolidated
         self.groups: list[Group] = []
         self.links: list[EventLink] = []
         self.builders: list[Builder] = []
@@ -102,11 +101,11 @@ class TreeBuilder:
 
     def grow(self, component: Component, group: Group, parent: Node | None, key: str) -> Node:
         """Make the tree of a group."""
-        return self.tree(component, group, parent, key, (), self.consolidated)
+        return self.tree(component, group, parent, key, (), consolidated=True)
 
     def tree(
         self, component: Component, group: Group, parent: Node | None, key: str,
-        path: tuple[str, ...], consolidated: bool,
+        path: tuple[str, ...], *, consolidated: bool,
     ) -> Node:
         """Make the node of `component` and of everything one-to-one below it."""
         node = Node(
@@ -127,7 +126,7 @@ class TreeBuilder:
         }
         for slot in hash_order(named):
             node.children[slot] = self.tree(
-                named[slot], group, node, slot, (*path, slot), consolidated
+                named[slot], group, node, slot, (*path, slot), consolidated=consolidated
             )
         for slot, kind, part in component.parts:
             if kind != "children":
@@ -137,7 +136,8 @@ class TreeBuilder:
                 continue
             nodes = node.lists.setdefault(slot, [])
             below = part.id or f"{slot}{len(nodes)}"
-            nodes.append(self.tree(part, group, node, below, (*path, below), False))
+            nodes.append(self.tree(part, group, node, below, (*path, below),
+                                   consolidated=False))
         if node.type.structure:
             self.builders.append(Builder(node, group.size, None, node.place))
             self.child_instances(node, path)
@@ -162,7 +162,7 @@ class TreeBuilder:
                 continue
             below = target.id or literal.rsplit("/", 1)[-1]
             node.child_instances[literal] = self.tree(
-                target, node.group, node, literal, (*path, below), self.consolidated
+                target, node.group, node, literal, (*path, below), consolidated=True
             )
 
     def rows(self, node: Node, slot: str, table: ComponentTable) -> None:

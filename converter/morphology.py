@@ -12,9 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..errors import Fault, ModelError, Place
 
 UNBRANCHED = "sao864921383"
 """NeuroLex id by which a group says: my segments are one unbranched cable, and only mine."""
@@ -23,13 +26,16 @@ PATH_LENGTH = "Path Length from root"
 """The one metric of inhomogeneous parameters that NeuroML defines."""
 
 
-class MorphologyError(Exception):
-    """A fault in the author's morphology; `place` is where, as the reader of the file knows it."""
+class MorphologyError(ModelError):
+    """A fault in the author's morphology."""
 
     def __init__(self, message: str, place: object | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.place = place
+        super().__init__(Fault(message, cast("Place | None", place)))
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        return self.faults[0].message
 
 
 @dataclass(frozen=True, slots=True)

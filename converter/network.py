@@ -149,6 +149,35 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Cable:
+    """How the instances of a population are joined: compartments of `cells` equal cells.
+
+    Instance i is compartment i // cells of cell i % cells, so that equal compartments of all
+    cells lie side by side. The tree has (n,) nodes: first the (c,) compartments, then junctions,
+    which have no membrane and start at the potentials `junctions`. `parent` (n,) is -1 at a
+    root, `conductance` (n,) [S] leads to the parent, `order` (n,) puts parents before children.
+    `state` is the potential's symbol, `current` that of the current [A] that enters through the
+    membrane and what is attached to it; the potential has no Derivative.
+
+    For pictures and tables, over compartments: `area` [m2], `diameter` [m], `start` and `end`
+    (c, 3) [m].
+    """
+
+    state: str
+    current: str
+    cells: int
+    capacitance: Array
+    parent: Index
+    conductance: Array
+    order: Index
+    junctions: Array
+    area: Array
+    diameter: Array
+    start: Array
+    end: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Population:
     """Equal instances: what they store, what they read, what they do."""
 
@@ -170,6 +199,7 @@ class Population:
     flows: tuple[Flow, ...] = ()
     conditions: tuple[Condition, ...] = ()
     units: Mapping[str, Dimension | None] = field(default_factory=dict)
+    cable: Cable | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,7 +39,7 @@ def check_start(
                 f"{variable.label!r} of {group.top.id or group.top.type.name!r}{at} "
                 f"starts as {_shown(float(start[bad[0]]))}",
                 node.place if node.component else group.top.place,
-                _hint(group, _definition(group, variable.label.rpartition("/")[2], name)),
+                _hint(_definition(group, variable.label.rpartition("/")[2], name)),
             )
 
 
@@ -63,6 +63,6 @@ def _definition(group: Group, *labels: str) -> Place | None:
     return None
 
 
-def _hint(group: Group, place: Place | None) -> str:
+def _hint(place: Place | None) -> str:
     equation = f" and at its equation, {place}" if place else ""
     return f"look for a division by zero in its parameters{equation}"

@@ -17,15 +17,9 @@ from .model import Component, Model, StructureElement
 from .quantities import read_quantity
 
 
-def instantiate(
-    model: Model, target: Component, faults: Faults, *, consolidated: bool = True
-) -> Instances:
-    """Return the instances that `target` gives rise to; faults are noted, placed.
-
-    `consolidated` False is the reference's `<Meta method="eulerTree">`: OnStart blocks are
-    not doubled and nothing is flattened.
-    """
-    return StructureBuilder(model, faults, consolidated=consolidated).run(target)
+def instantiate(model: Model, target: Component, faults: Faults) -> Instances:
+    """Return the instances that `target` gives rise to; faults are noted, placed."""
+    return StructureBuilder(model, faults).run(target)
 
 
 class StructureBuilder(ConnectionBuilder):

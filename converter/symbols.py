@@ -84,6 +84,10 @@ class Symbols:
     #: Whether an exposure of a component needs a copy that lags behind its variable.
     shadowed: set[tuple[Node, str]] = field(default_factory=set)
     copies_requirements: bool = False
+    #: Nodes that a `simultaneous` ancestor absorbs, and that ancestor itself.
+    flattened: dict[Node, Node] = field(default_factory=dict)
+    #: What each such ancestor reads from outside on behalf of those it absorbed.
+    boundary: dict[Node, dict[str, str]] = field(default_factory=dict)
     scopes: dict[str, Scope] = field(default_factory=dict)
 
     def scope(self, group: Group) -> Scope:
@@ -142,9 +146,13 @@ class Symbols:
             return Name("t")
         return None
 
+    def copies(self, node: Node) -> bool:
+        """Tell whether `node` keeps copies of what its ancestors supply."""
+        return self.copies_requirements and node not in self.flattened
+
     def requirement(self, node: Node, name: str) -> Expression | None:
         """Return what a Requirement of `node` means in its own equations."""
-        if self.copies_requirements:
+        if self.copies(node):
             quantity = node.type.requirements[name]
             return Name(
                 self.scope(node.group).variable(
@@ -155,6 +163,13 @@ class Symbols:
 
     def above(self, node: Node, name: str) -> Expression | None:
         """Return what the ancestors of `node` supply under `name`, seen from its group."""
+        root = self.flattened.get(node)
+        if root is not None:
+            return self.above_flattened(node, root, name)
+        return self.outside(node, name)
+
+    def outside(self, node: Node, name: str) -> Expression | None:
+        """Return what stands above `node`, which is not absorbed by anything, supplies."""
         holder = node.parent
         while holder is not None:
             kind = self.holds(holder, name)
@@ -162,6 +177,28 @@ class Symbols:
                 return self.seen(node.group, holder, name, kind)
             holder = holder.parent
         return Name("t") if name == "t" else None
+
+    def above_flattened(self, node: Node, root: Node, name: str) -> Expression | None:
+        """Return what a node between `node` and `root` supplies, else `root`'s copy from outside.
+
+        Absorbed nodes read each other without a lag; only `root` keeps copies.
+        """
+        holder = node
+        while holder is not root:
+            assert holder.parent is not None
+            holder = holder.parent
+            kind = self.holds(holder, name)
+            if kind is not None and kind != "requirement":
+                return self.seen(node.group, holder, name, kind)
+        if self.outside(root, name) is None:
+            return None
+        copies = self.boundary.setdefault(root, {})
+        if name not in copies:
+            quantity = node.type.requirements.get(name)
+            copies[name] = self.scope(root.group).variable(
+                root, name, "shadow", quantity.dimension if quantity else None, "required"
+            )
+        return Name(copies[name])
 
     def public(self, group: Group, node: Node, name: str) -> Expression | None:
         """Return what `node` answers when asked for `name` (exposure, variable, ancestors)."""
@@ -179,7 +216,7 @@ class Symbols:
                         return self.seen(group, holder, name, above_kind, via=node.group)
                     holder = holder.parent
             return found
-        if kind == "requirement" and not self.copies_requirements:
+        if kind == "requirement" and not self.copies(node):
             return self.above(node, name) if node.group is group else self.public_above(
                 group, node, name
             )
@@ -190,9 +227,7 @@ class Symbols:
         holder = node.parent
         while holder is not None:
             kind = self.holds(holder, name)
-            if kind is not None and not (
-                kind == "requirement" and not self.copies_requirements
-            ):
+            if kind is not None and not (kind == "requirement" and not self.copies(holder)):
                 return self.seen(group, holder, name, kind, via=node.group)
             holder = holder.parent
         return None
@@ -221,7 +256,7 @@ class Symbols:
     def _symbol(self, holder: Node, name: str, kind: str) -> str | None:
         scope = self.scope(holder.group)
         if kind == "requirement":
-            if not self.copies_requirements:
+            if not self.copies(holder):
                 return None
             quantity = holder.type.requirements[name]
             return scope.variable(holder, name, "shadow", quantity.dimension, "required")

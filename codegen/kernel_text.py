@@ -1,0 +1,383 @@
+"""The bodies of kernels, handlers and values as text, the same for C++ and CUDA.
+
+What differs between the two is a `Dialect`: a few words. How loops run, how events are
+exchanged and what a step does in which order is written by `emit_phases` and `emit_cuda`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..converter.expressions import Binary, Choose, Expression, Number, calls, names
+from ..converter.network import Assign, Collect, Flow
+from ..errors import InternalError
+from .emit_steps import BufferName
+from .located import CROSSED
+from .print_c import VECTOR, Printer, identifier, number
+from .program import CollectList, Delivery, Flag, Function, Layout, Program, Pull
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs between the text of one backend and another."""
+
+    #: Before a small function, and before a large one.
+    inline: str
+    called: str
+    #: How a function is told of buffers and time.
+    model: str
+    run: str
+    #: What a kernel does where instance i of a population sends an event.
+    note: str
+
+
+CPP = Dialect("inline", "inline", "Model &m", "LsPhases &s", "flag_{port}[i] |= {condition};")
+
+#: The type of time, states, parameters and per-connection values by precision.
+REALS = {"double": ("double", "double"), "single": ("float", "float"),
+         "mixed": ("double", "float")}
+
+
+class VectorPrinter(Printer):
+    """Prints powers with small whole exponents as products, and choices without branches."""
+
+    def __call__(self, tree: Expression) -> str:
+        """Return `tree` as C; `and` and `or` evaluate both sides, a choice both values."""
+        if isinstance(tree, Binary) and tree.operator in ("and", "or"):
+            symbol = "&" if tree.operator == "and" else "|"
+            return f"({self(tree.left)} {symbol} {self(tree.right)})"
+        if isinstance(tree, Choose) and not calls(tree, "draw"):
+            parts = (tree.condition, tree.then, tree.otherwise)
+            return f"ls_where({', '.join(map(self, parts))})"
+        return super().__call__(tree)
+
+    def power(self, base: Expression, exponent: Expression) -> str:
+        """Return a power as C."""
+        if isinstance(exponent, Number) and exponent.value in (2.0, 3.0, 4.0, -1.0, 0.5):
+            inner = self(base)
+            match exponent.value:
+                case -1.0:
+                    return f"({number(1.0, self.real)} / {inner})"
+                case 0.5:
+                    return f"{self.functions['sqrt']}({inner})"
+                case value:
+                    return f"ls_power{int(value)}({inner})"
+        return super().power(base, exponent)
+
+
+def loaded(name: str) -> str:
+    """Return the C name of a kernel's own copy of a variable or parameter."""
+    return f"x_{identifier(name)}"
+
+
+def used_names(function: Function) -> set[str]:
+    """Return every name that the expressions of a function mention."""
+    found: set[str] = set()
+    for statement in function.body:
+        match statement:
+            case Assign(_, value):
+                found |= names(value)
+            case Flag(_, condition):
+                found |= names(condition)
+            case Flow(_, edges):
+                found.update(rate for _, _, f, r in edges for rate in (f, r))
+    return found
+
+
+class KernelText:
+    """Names, buffers and bodies of a program's functions in one dialect."""
+
+    def __init__(self, program: Program, dialect: Dialect) -> None:
+        self.program = program
+        self.dialect = dialect
+        self.real, self.small = REALS[program.precision]
+        self.layouts = {layout.name: layout for layout in program.layouts}
+        self.pop = {
+            layout.name: f"p{n}_{identifier(layout.name)}"
+            for n, layout in enumerate(program.layouts)
+        }
+        self.buffers: list[BufferName] = []
+        self.fields: list[str] = []
+        ports: list[tuple[str, str]] = sorted(
+            {(d.source, d.port) for d in program.deliveries}
+            | {(p.population, p.port) for p in program.ports}
+        )
+        self.ports = {key: n for n, key in enumerate(ports)}
+
+    # --- names -----------------------------------------------------------------------------
+
+    def variable(self, layout: Layout, name: str) -> str:
+        """Return the C name of a stored variable or parameter."""
+        return f"{self.pop[layout.name]}_{identifier(name)}"
+
+    def kernel_name(self, function: Function) -> str:
+        """Return the C name of a kernel."""
+        return f"k{self.program.functions.index(function)}_{identifier(function.name)}"
+
+    def handler_name(self, population: str, handler: str) -> str:
+        """Return the C name of a handler."""
+        return f"handle_{self.pop[population]}_{identifier(handler)}"
+
+    def value_name(self, population: str, variable: str) -> str:
+        """Return the C name of a derived variable's function."""
+        return f"value_{self.pop[population]}_{identifier(variable)}"
+
+    @property
+    def taken(self) -> str:
+        """The first parameters of every function."""
+        return f"{self.dialect.model}, {self.dialect.run}"
+
+    def c_type(self, buffer: BufferName) -> str:
+        """Return the C type of a buffer's elements."""
+        match buffer.kind, buffer.key:
+            case "variable", _:
+                return "real"
+            case ("parameter" | "delivery_value"), _:
+                return "const small"
+            case "flags", _:
+                return "unsigned char"
+            case "draws", _:
+                return "uint64_t"
+            case "delivery", "delay_steps":
+                return "const int32_t"
+            case ("delivery" | "list"), "starts":
+                return "const int64_t"
+            case "port", _:
+                return "const int64_t"
+            case _:
+                return "const int32_t"
+
+    def collect_buffers(self) -> None:
+        """List the buffers that the text takes, in order."""
+        for layout in self.program.layouts:
+            for name in layout.variables:
+                self.buffer(self.variable(layout, name), "variable", layout.name, name)
+            for name in layout.parameters:
+                self.buffer(self.variable(layout, name), "parameter", layout.name, name)
+            for name in layout.indices:
+                self.buffer(f"{self.pop[layout.name]}_at_{identifier(name)}", "index",
+                            layout.name, name)
+            if layout.draws:
+                self.buffer(f"{self.pop[layout.name]}_draws", "draws", layout.name, "draws")
+        for listed in self.program.collect_lists:
+            for key in ("starts", "entries", *(("which",) if listed.which is not None else ())):
+                self.buffer(f"{listed.name}_{key}", "list", listed.name, key)
+        for delivery in self.program.deliveries:
+            assert delivery.delay_steps is not None
+            keys = ["starts", "targets"]
+            if not uniform(delivery.delay_steps):
+                keys.append("delay_steps")
+            for key in keys:
+                self.buffer(f"{delivery.name}_{key}", "delivery", delivery.name, key)
+            for key in delivery.values:
+                self.buffer(f"{delivery.name}_{identifier(key)}", "delivery_value",
+                            delivery.name, key)
+        crossing = [(p.name, CROSSED) for p in self.program.phases if p.kind == "locate"]
+        for population, port in (*self.ports, *crossing):
+            self.buffer(f"flags_{self.pop[population]}_{identifier(port)}", "flags",
+                        population, port)
+        recorded = {(p.population, p.port) for p in self.program.ports}
+        for population, port in sorted(recorded):
+            self.buffer(f"recorded_{self.pop[population]}_{identifier(port)}", "port",
+                        population, port)
+
+    def buffer(self, name: str, kind: str, owner: str, key: str) -> None:
+        """Add one buffer."""
+        made = BufferName(name, kind, owner, key)
+        self.buffers.append(made)
+        self.fields.append(f"{self.c_type(made)} *{name};")
+
+    # --- functions ---
+
+    def function(self, function: Function) -> dict[str, object]:
+        """Return head and lines of a function of one instance, not a kernel."""
+        layout = self.layouts[function.population]
+        _, _, rest = function.name.partition(" ")
+        if function.kind in ("step", "tests", "act"):
+            return self.scalar(function, layout)
+        if function.kind == "handler":
+            handler = rest[len(function.population) + 1 :]
+            head = f"{self.dialect.inline} void {self.handler_name(function.population, handler)}"
+            extra = "".join(f", const real {identifier(a)}" for a in function.arguments)
+            lines = self.lines(function, layout, kernel=False)
+            return {
+                "head": f"{head}({self.taken}, const int64_t i{extra})",
+                "lines": ["const real t = (real)s.t;", "(void)t;", "(void)m;", "(void)i;", *lines],
+            }
+        variable = rest[len(function.population) + 1 :]
+        head = f"{self.dialect.inline} real {self.value_name(function.population, variable)}"
+        lines = self.lines(function, layout, kernel=False)
+        return {
+            "head": f"{head}({self.taken}, const int64_t i)",
+            "lines": [
+                "const real t = (real)s.t;", "(void)t;", "(void)m;", "(void)i;", *lines,
+                f"return {self.printer(function, layout, kernel=False).load(function.result)};",
+            ],
+        }
+
+    def scalar(self, function: Function, layout: Layout) -> dict[str, object]:
+        """Return a function from states x to results y of one instance."""
+        head = (
+            f"{self.dialect.called} void {function.kind}_{self.pop[layout.name]}({self.taken}, "
+            "const int64_t i, const real t, const real dt, const real *x, "
+            f"{'const bool *on, ' if function.kind == 'act' else ''}real *y)"
+        )
+        printer = self.printer(function, layout, kernel=True)
+        return {
+            "head": head,
+            "lines": [
+                "(void)m; (void)s; (void)i; (void)t; (void)dt; (void)x; (void)y;",
+                *(
+                    f"const real {identifier(state)} = x[{n}]; (void){identifier(state)};"
+                    for n, state in enumerate(function.states)
+                ),
+                *(
+                    f"const real {identifier(name)} = on[{n}] ? 1 : 0; (void){identifier(name)};"
+                    for n, name in enumerate(function.arguments)
+                ),
+                *self.lines(function, layout, kernel=True),
+                *(f"y[{n}] = {printer(tree)};" for n, tree in enumerate(function.results)),
+            ],
+        }
+
+    def loads(self, function: Function, layout: Layout) -> list[str]:
+        """Return the loading of everything that a kernel uses of its own instance.
+
+        All is loaded before anything is chosen: a load inside a selection would keep the
+        loop from vectorising.
+        """
+        used = used_names(function)
+        return [
+            f"const real {loaded(name)} = {self.variable(layout, name)}[i];"
+            for name in (*layout.variables, *layout.parameters)
+            if name in used
+        ]
+
+    def lines(self, function: Function, layout: Layout, *, kernel: bool) -> list[str]:
+        """Return the lines of a body."""
+        done = self.loads(function, layout) if function.kind == "kernel" else []
+        flows = {n for s in function.body if isinstance(s, Flow) for n in s.states}
+        printer = self.printer(function, layout, kernel=kernel)
+        local = set(function.locals)
+        for statement in function.body:
+            match statement:
+                case Assign(variable, value):
+                    text = printer(value)
+                    if variable in local:
+                        const = "" if variable in flows else "const "
+                        done.append(f"{const}real {identifier(variable)} = {text};")
+                        done.append(f"(void){identifier(variable)};")
+                    elif kernel:
+                        done.append(f"{self.variable(layout, variable)}[i] = {text};")
+                    else:
+                        done.append(f"m.{self.variable(layout, variable)}[i] = {text};")
+                case Flag(port, condition):
+                    if function.kind in ("step", "tests", "act"):
+                        note = f"ls_note(s, {self.ports[(layout.name, port)]}, i, t);"
+                        done.append(f"if ({printer(condition)}) {note}")
+                    elif kernel:
+                        flag = "flag_{port}[i] |= {condition};" if port == CROSSED else (
+                            self.dialect.note)
+                        done.append(flag.format(
+                            port=identifier(port), condition=printer(condition),
+                            number=self.ports.get((layout.name, port)),
+                        ))
+                    else:
+                        note = f"ls_note(s, {self.ports[(layout.name, port)]}, i, t);"
+                        done.append(f"if ({printer(condition)}) {note}")
+                case Collect(variable, ((name, _),), reduce):
+                    done.extend(self.collect_lines(variable, name, reduce, pull=False))
+                case Pull(variable, name, reduce):
+                    done.extend(self.collect_lines(variable, name, reduce, pull=True))
+                case Flow():
+                    done.extend(self.flow_lines(statement))
+                case _:
+                    raise InternalError(f"{statement!r} cannot be printed")
+        return done
+
+    def printer(self, function: Function, layout: Layout, *, kernel: bool) -> Printer:
+        """Return what prints the expressions of a body."""
+        local = set(function.locals) | set(function.arguments) | set(function.states)
+
+        def load(name: str) -> str:
+            if name == "draw()":
+                population = list(self.layouts).index(layout.name)
+                return (
+                    f"(real)ls_random(s.seed, ((uint64_t){population} << 40) + (uint64_t)i, "
+                    f"m.{self.pop[layout.name]}_draws[i]++)"
+                )
+            if name in ("t", "dt") or name in local:
+                return identifier(name)
+            if name in layout.reads:
+                read = layout.reads[name]
+                other = self.layouts[read.population]
+                at = f"m.{self.pop[layout.name]}_at_{identifier(read.index)}[i]"
+                stored = read.variable in other.variables
+                if not kernel and (read.variable in other.published or not stored):
+                    return f"{self.value_name(other.name, read.variable)}(m, s, {at})"
+                return f"m.{self.variable(other, read.variable)}[{at}]"
+            if name in layout.variables or name in layout.parameters:
+                if function.kind == "kernel":
+                    return loaded(name)
+                return f"m.{self.variable(layout, name)}[i]"
+            raise InternalError(f"{name!r} is no symbol of {layout.name!r}")
+
+        return VectorPrinter(load, VECTOR, self.real)
+
+    def collect_lines(self, variable: str, name: str, reduce: str, *, pull: bool) -> list[str]:
+        """Return the loop that reduces over attached instances."""
+        listed: CollectList = next(c for c in self.program.collect_lists if c.name == name)
+        start, operator = ("0", "+") if reduce == "add" else ("1", "*")
+        loop = f"for (int64_t k = m.{name}_starts[i]; k < m.{name}_starts[i + 1]; k++)"
+        terms: list[str] = []
+        for population, part in listed.parts:
+            other = self.layouts[population]
+            entry = f"m.{name}_entries[k]"
+            if pull and (part in other.published or part not in other.variables):
+                terms.append(f"{self.value_name(population, part)}(m, s, {entry})")
+            else:
+                terms.append(f"m.{self.variable(other, part)}[{entry}]")
+        local = identifier(variable)
+        lines = [f"real {local} = {start};"]
+        if listed.which is None:
+            lines.append(f"{loop} {local} = {local} {operator} {terms[0]};")
+            return lines
+        cases = [
+            f"        case {n}: {local} = {local} {operator} {term}; break;"
+            for n, term in enumerate(terms)
+        ]
+        return [*lines, f"{loop} {{", f"    switch (m.{name}_which[k]) {{", *cases,
+                "        default: break;", "    }", "}"]
+
+    def flow_lines(self, flow: Flow) -> list[str]:
+        """Return the lines that advance a kinetic scheme."""
+        size = len(flow.states)
+        lines = ["{", f"    double a[{size * size}] = {{0.0}}, x[{size}], work[{2 * size * size}];"]
+        for source, target, forward, reverse in flow.edges:
+            f, r = identifier(forward), identifier(reverse)
+            lines.append(f"    a[{source * size + source}] -= {f};")
+            lines.append(f"    a[{target * size + source}] += {f};")
+            lines.append(f"    a[{target * size + target}] -= {r};")
+            lines.append(f"    a[{source * size + target}] += {r};")
+        names = [identifier(state) for state in flow.states]
+        lines.extend(f"    x[{n}] = {name};" for n, name in enumerate(names))
+        lines.append(f"    ls_flow({size}, a, dt, x, work);")
+        lines.extend(f"    {name} = (real)x[{n}];" for n, name in enumerate(names))
+        return [*lines, "}"]
+
+    def call(self, delivery: Delivery) -> str:
+        """Return the call of a handler for connection k."""
+        handler = self.handler_name(delivery.target, delivery.handler)
+        function = self.program.function(f"handle {delivery.target} {delivery.handler}")
+        values = "".join(
+            f", m.{delivery.name}_{identifier(key)}[k]" for key in function.arguments
+        )
+        return f"{handler}(m, s, m.{delivery.name}_targets[k]{values});"
+
+
+def uniform(steps: NDArray[np.int64]) -> bool:
+    """Tell whether all connections have the same delay."""
+    return steps.size == 0 or bool((steps == steps[0]).all())
