@@ -33,6 +33,13 @@ template <typename T> static inline T ls_power2(T x) { return x * x; }
 template <typename T> static inline T ls_power3(T x) { return x * x * x; }
 template <typename T> static inline T ls_power4(T x) { return (x * x) * (x * x); }
 
+// Before a loop whose rounds do not depend on one another.
+#if defined(__clang__)
+#define LS_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define LS_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3 };
 
 // Events of one projection on their way: a slot of a ring for every step of delay.
