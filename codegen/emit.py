@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..errors import UsageError
+from .emit_cuda import emit_cuda
 from .emit_phases import emit_phases
 from .emit_steps import BufferName, emit_steps
 from .program import Program
@@ -15,6 +17,13 @@ def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[Buffer
     `source` is named in the text's first line, made harmless.
     """
     name = re.sub(r"[^A-Za-z0-9_. -]", "_", source.replace("\\", "/").rsplit("/", 1)[-1])[:80]
+    if backend in ("cuda", "cuda-on-host"):
+        if program.schedule != "phases":
+            raise UsageError(
+                f"the backend {backend!r} cannot follow the reference's order of steps: "
+                "choose another method than jlems, or --backend cpp"
+            )
+        return emit_cuda(program, name)
     if program.schedule == "phases":
         return emit_phases(program, name)
     return emit_steps(program, name)

@@ -74,23 +74,6 @@ class _Emitter:
             return self.kernel(function, self.layouts[function.population])
         return self.text.function(function)
 
-    def locate_lines(self, population: str) -> list[str]:
-        """Return the loop over flagged instances of a population."""
-        layout = self.layouts[population]
-        act = self.program.function(f"act {population}")
-        states, tests = act.states, len(act.arguments)
-        pop = self.pop[population]
-        flags = f"m.flags_{pop}_{identifier(CROSSED)}"
-        suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
-        loads = [f"x[{n}] = m.{self.text.variable(layout, s)}[i];" for n, s in enumerate(states)]
-        stores = [
-            f"m.{self.text.variable(layout, s + suffix)}[i] = x[{n}];" for n, s in enumerate(states)
-        ]
-        return render(
-            "locate.jinja", pop=pop, size=layout.size, flags=flags, states=len(states),
-            tests=tests, loads=loads, stores=stores,
-        ).splitlines()
-
     def kernel(self, function: Function, layout: Layout) -> dict[str, object]:
         lines = self.text.lines(function, layout, kernel=True)
         written = {
@@ -99,7 +82,8 @@ class _Emitter:
             if isinstance(s, Assign) and s.variable in layout.variables
         }
         pointers = [
-            f"{'' if name in written else 'const '}real *__restrict "
+            f"{'' if name in written else 'const '}"
+            f"{'small' if name in layout.parameters else 'real'} *__restrict "
             f"{self.text.variable(layout, name)} = m.{self.text.variable(layout, name)};"
             for name in (*layout.variables, *layout.parameters)
             if any(f"{self.text.variable(layout, name)}[i]" in line for line in lines)
@@ -214,7 +198,11 @@ class _Emitter:
                     call = f"{self.text.kernel_name(function)}(m, s);"
                     lines.append(call if start else f"bad |= {call}")
                 case "locate":
-                    lines.extend(self.locate_lines(phase.name))
+                    size = self.layouts[phase.name].size
+                    loop = f"for (int64_t i = 0; i < {size}; i++)"
+                    lines.extend(
+                        self.text.locate_lines(phase.name, loop, "s.error = LS_TOO_DEEP")
+                    )
                 case "move":
                     assert phase.move is not None
                     layout = self.layouts[phase.move.population]

@@ -18,6 +18,7 @@ from .emit_steps import BufferName
 from .located import CROSSED
 from .print_c import VECTOR, Printer, identifier, number
 from .program import CollectList, Delivery, Flag, Function, Layout, Program, Pull
+from .templates import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,25 @@ class Dialect:
     #: How a function is told of buffers and time.
     model: str
     run: str
-    #: What a kernel does where instance i of a population sends an event.
+    #: What a kernel does where instance i of a population sends an event, what a function of
+    #: one instance does in its step, and what a handler does.
     note: str
+    send: str
+    reply: str
+    #: The type of the marks of instances that sent events.
+    count: str
 
 
-CPP = Dialect("inline", "inline", "Model &m", "LsPhases &s", "flag_{port}[i] |= {condition};")
+CPP = Dialect(
+    inline="inline",
+    called="LS_RARE",
+    model="Model &m",
+    run="LsPhases &s",
+    note="flag_{port}[i] |= {condition};",
+    send="ls_note(s, {number}, i, t);",
+    reply="ls_note(s, {number}, i, t);",
+    count="unsigned char",
+)
 
 #: The type of time, states, parameters and per-connection values by precision.
 REALS = {"double": ("double", "double"), "single": ("float", "float"),
@@ -138,7 +153,7 @@ class KernelText:
             case ("parameter" | "delivery_value"), _:
                 return "const small"
             case "flags", _:
-                return "unsigned char"
+                return self.dialect.count
             case "draws", _:
                 return "uint64_t"
             case "delivery", "delay_steps":
@@ -187,8 +202,29 @@ class KernelText:
     def buffer(self, name: str, kind: str, owner: str, key: str) -> None:
         """Add one buffer."""
         made = BufferName(name, kind, owner, key)
+        self.add_buffer(made, self.c_type(made))
+
+    def add_buffer(self, made: BufferName, c_type: str) -> None:
+        """Add one buffer of a given type."""
         self.buffers.append(made)
-        self.fields.append(f"{self.c_type(made)} *{name};")
+        self.fields.append(f"{c_type} *{made.name};")
+
+    def locate_lines(self, population: str, loop: str, fail: str) -> list[str]:
+        """Return the loop over the flagged instances of a population."""
+        layout = self.layouts[population]
+        act = self.program.function(f"act {population}")
+        states, tests = act.states, len(act.arguments)
+        pop = self.pop[population]
+        flags = f"m.flags_{pop}_{identifier(CROSSED)}"
+        suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
+        loads = [f"x[{n}] = m.{self.variable(layout, s)}[i];" for n, s in enumerate(states)]
+        stores = [
+            f"m.{self.variable(layout, s + suffix)}[i] = x[{n}];" for n, s in enumerate(states)
+        ]
+        return render(
+            "locate.jinja", pop=pop, loop=loop, fail=fail, flags=flags, states=len(states),
+            tests=tests, loads=loads, stores=stores,
+        ).splitlines()
 
     # --- functions ---
 
@@ -275,19 +311,7 @@ class KernelText:
                     else:
                         done.append(f"m.{self.variable(layout, variable)}[i] = {text};")
                 case Flag(port, condition):
-                    if function.kind in ("step", "tests", "act"):
-                        note = f"ls_note(s, {self.ports[(layout.name, port)]}, i, t);"
-                        done.append(f"if ({printer(condition)}) {note}")
-                    elif kernel:
-                        flag = "flag_{port}[i] |= {condition};" if port == CROSSED else (
-                            self.dialect.note)
-                        done.append(flag.format(
-                            port=identifier(port), condition=printer(condition),
-                            number=self.ports.get((layout.name, port)),
-                        ))
-                    else:
-                        note = f"ls_note(s, {self.ports[(layout.name, port)]}, i, t);"
-                        done.append(f"if ({printer(condition)}) {note}")
+                    done.append(self.flag_line(function, port, printer(condition)))
                 case Collect(variable, ((name, _),), reduce):
                     done.extend(self.collect_lines(variable, name, reduce, pull=False))
                 case Pull(variable, name, reduce):
@@ -297,6 +321,16 @@ class KernelText:
                 case _:
                     raise InternalError(f"{statement!r} cannot be printed")
         return done
+
+    def flag_line(self, function: Function, port: str, condition: str) -> str:
+        """Return the line that notes an event where a condition holds."""
+        word = self.dialect.note if port != CROSSED else CPP.note
+        if function.kind in ("step", "tests", "act"):
+            word = f"if ({{condition}}) {self.dialect.send}"
+        elif function.kind != "kernel":
+            word = f"if ({{condition}}) {self.dialect.reply}"
+        at = self.ports.get((function.population, port))
+        return word.format(port=identifier(port), condition=condition, number=at)
 
     def printer(self, function: Function, layout: Layout, *, kernel: bool) -> Printer:
         """Return what prints the expressions of a body."""
@@ -364,7 +398,9 @@ class KernelText:
             lines.append(f"    a[{source * size + target}] += {r};")
         names = [identifier(state) for state in flow.states]
         lines.extend(f"    x[{n}] = {name};" for n, name in enumerate(names))
-        lines.append(f"    ls_flow({size}, a, dt, x, work);")
+        call = "ls_flow_implicit" if flow.implicit else "ls_flow"
+        step = "dt" if flow.fraction == 1.0 else f"{number(flow.fraction)} * dt"
+        lines.append(f"    {call}({size}, a, {step}, x, work);")
         lines.extend(f"    {name} = (real)x[{n}];" for n, name in enumerate(names))
         return [*lines, "}"]
 

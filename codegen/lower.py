@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..converter.network import Network
 from ..errors import UsageError
 from .lower_phases import ONE_STAGE, lower_phases
@@ -12,13 +14,21 @@ from .program import Program
 
 def schedule_of(method: str) -> str:
     """Return the schedule that `flatten` must use for `method`."""
+    if method in ("neuron", "cn"):
+        return "compartments"
     return "jlems" if method == "jlems" else "equations"
 
 
-def lower(network: Network, method: str) -> Program:
-    """Return the program that advances `network` by `method`."""
+def lower(network: Network, method: str, precision: str = "double") -> Program:
+    """Return the program that advances `network` by `method` in a precision."""
     if method == "jlems":
+        if precision != "double":
+            raise UsageError("the method 'jlems' is that of the reference: double precision only")
         return lower_steps(network)
+    return replace(_phases(network, method), precision=precision)
+
+
+def _phases(network: Network, method: str) -> Program:
     if method in ONE_STAGE or method in TABLEAUS:
         return lower_phases(network, method)
     raise UsageError(f"the method {method!r} is not there yet")

@@ -27,8 +27,8 @@ def infer_dimensions(
 ) -> dict[str, ComponentType]:
     """Return `types` with the dimension of derived variables that name none filled in.
 
-    It is the exposure's where there is one, else that of the expression. A variable whose
-    expression mixes dimensions stays without one: `check_dimensions` reports it.
+    It is that of the expression, else the exposure's. A variable whose expression mixes
+    dimensions stays without one: `check_dimensions` reports it.
     """
     return {name: _inferred(kind, constants) for name, kind in types.items()}
 
@@ -40,16 +40,21 @@ def _inferred(kind: ComponentType, constants: Mapping[str, ConstantValue]) -> Co
     known = known_dimensions(kind, constants)
     found: dict[str, Dimension] = {}
     pending = [v for v in dynamics.derived_variables if v.dimension is None]
+    of_exposure = {v.name: known[v.name] for v in pending}
+    known.update(dict.fromkeys(of_exposure))
     progress = True
     while progress:
         progress = False
         for variable in pending:
             if variable.name in found:
                 continue
-            dimension = known[variable.name] or _of_definition(variable, known)
+            dimension = _of_definition(variable, known)
+            if dimension is None and variable.select is not None:
+                dimension = of_exposure[variable.name]
             if dimension is not None:
                 found[variable.name] = known[variable.name] = dimension
                 progress = True
+    found = {**{n: d for n, d in of_exposure.items() if d is not None}, **found}
     derived = tuple(
         replace(v, dimension=found[v.name]) if v.dimension is None and v.name in found else v
         for v in dynamics.derived_variables
@@ -228,6 +233,15 @@ def _check_names(kind: ComponentType, dynamics: Dynamics, faults: Faults) -> Non
                     did_you_mean(event.port, kind.ports),
                 )
     for variable in (*dynamics.state_variables, *dynamics.derived_variables):
+        exposure = kind.exposures.get(variable.exposure or "")
+        if exposure is not None and None not in (exposure.dimension, variable.dimension) and (
+            exposure.dimension != variable.dimension
+        ):
+            faults.warning(
+                f"{variable.name!r} of {kind.name!r} has {describe(variable.dimension)}, and "
+                f"its Exposure {describe(exposure.dimension)}",
+                variable.place,
+            )
         if variable.exposure is not None and variable.exposure not in kind.exposures:
             faults.error(
                 f"{kind.name!r} has no Exposure {variable.exposure!r}",

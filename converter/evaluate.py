@@ -87,38 +87,48 @@ def evaluate(
     `random` supplies uniform draws in [0, 1). Division by zero and overflow give infinities
     and NaN, as in generated code. Raises `UnknownName`.
     """
+    with np.errstate(all="ignore"):
+        return evaluate_quietly(tree, values, random)
+
+
+def evaluate_quietly(
+    tree: Expression,
+    values: Mapping[str, Value],
+    random: Callable[[], Value] | None = None,
+) -> Value:
+    """Return what `evaluate` does; the caller has told numpy to ignore what is not finite."""
     match tree:
-        case Number(value):
-            return value
         case Name(name):
             try:
                 return values[name]
             except KeyError:
                 raise UnknownName(name) from None
-        case Negative(operand):
-            return np.negative(evaluate(operand, values, random))
+        case Number(value):
+            return value
         case Binary(operator, left, right):
-            with np.errstate(all="ignore"):
-                return OPERATORS[operator](
-                    evaluate(left, values, random), evaluate(right, values, random)
-                )
+            return OPERATORS[operator](
+                evaluate_quietly(left, values, random), evaluate_quietly(right, values, random)
+            )
+        case Negative(operand):
+            return np.negative(evaluate_quietly(operand, values, random))
         case Choose(condition, then, otherwise):
-            chosen = evaluate(condition, values, random)
+            chosen = evaluate_quietly(condition, values, random)
             if np.ndim(chosen) == 0:
-                return evaluate(then if chosen else otherwise, values, random)
+                return evaluate_quietly(then if chosen else otherwise, values, random)
             return np.where(
-                chosen, evaluate(then, values, random), evaluate(otherwise, values, random)
+                chosen,
+                evaluate_quietly(then, values, random),
+                evaluate_quietly(otherwise, values, random),
             )
         case Call("random", (argument,)):
             if random is None:
                 raise UnknownName("random")
-            return evaluate(argument, values, random) * random()
+            return evaluate_quietly(argument, values, random) * random()
         case Call("exprelr", (argument,)):
-            return exprelr(evaluate(argument, values, random))
+            return exprelr(evaluate_quietly(argument, values, random))
         case Call("phi", (argument,)):
-            return phi(evaluate(argument, values, random))
+            return phi(evaluate_quietly(argument, values, random))
         case Call(function, arguments):
-            with np.errstate(all="ignore"):
-                return FUNCTION_VALUES[function](
-                    *(evaluate(argument, values, random) for argument in arguments)
-                )
+            return FUNCTION_VALUES[function](
+                *(evaluate_quietly(argument, values, random) for argument in arguments)
+            )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from ..errors import Faults, ModelError
+
 from .binding import Binder, first_in, first_out, handler_name, port_name
+from .cable_groups import cable_instances
+from .event_circles import check_circles
 from .flatten_equations import EquationFlattener
 from .flatten_steps import StepFlattener
 from .initial import Initialiser
@@ -15,6 +19,7 @@ from .instances import EventLink, Group, Instances
 from .model import Model
 from .network import (
     Array,
+    Cable,
     EventRecord,
     Network,
     Population,
@@ -26,6 +31,7 @@ from .network import (
 )
 from .paths import locate, ports_at
 from .simulation import Simulation
+from .single_compartment import refuse_compartments
 from .structures import instantiate
 from .start_values import check_start
 from .symbols import Scope, Symbols
@@ -61,7 +67,12 @@ def _flatten(
     draw: Callable[[], float],
     faults: Faults,
 ) -> Network | None:
-    instances = instantiate(model, simulation.target, faults)
+    if schedule == "jlems":
+        instances = instantiate(model, simulation.target, faults)
+        refuse_compartments(instances)
+    else:
+        single = schedule == "compartments"
+        instances = cable_instances(model, simulation.target, faults, single=single)
     if faults.errors:
         return None
     symbols = Symbols(faults)
@@ -86,6 +97,8 @@ def _flatten(
         for node in group.top.subtree():
             handlers.update(binder.handlers(node))
         drafts[group.name].handlers = handlers
+        if schedule != "jlems":
+            check_circles(instances, group, handlers, faults)
     projections = [
         made for link in instances.links if (made := _projection(link, faults)) is not None
     ]
@@ -158,7 +171,18 @@ def _population(
         ports=ports,
         handlers=draft.handlers,
         units=dict(scope.dimensions),
+        cable=_cable(group, scope),
         **draft.parts,  # type: ignore[arg-type]
+    )
+
+
+def _cable(group: Group, scope: Scope) -> Cable | None:
+    if group.cable is None:
+        return None
+    return replace(
+        group.cable,
+        state=scope.names[group.top, "v", "local"],
+        current=scope.names[group.top, "iMemb", "local"],
     )
 
 

@@ -23,8 +23,8 @@ from .xml_file import parse_xml
 #: The first bytes of every HDF5 file.
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 
-#: Numbers that a dataset may hold; compressed, a small file may claim any number of them.
-MAX_NUMBERS: Final = 1 << 28
+#: Numbers that a file may hold; compressed, a small one may claim any number of them.
+MAX_NUMBERS: Final = 1 << 27
 
 #: Beyond this not every integer is a float.
 EXACT: Final = 1 << 53
@@ -108,6 +108,7 @@ class _Reader:
         self.place = Place(name, 1, 1)
         self.cells: dict[str, str] = {}  # population -> template of the path to one of its cells
         self.listed: set[str] = set()  # populations with an instance per cell
+        self.numbers = 0  # in the datasets met so far
 
     # --- attributes ---
 
@@ -158,6 +159,8 @@ class _Reader:
         """Return a population with its properties and instances."""
         attributes = self.named(group, "id", "component", "size", "type")
         identity, component = attributes.get("id", ""), attributes.get("component", "")
+        if "{}" in identity + component:
+            raise self.refuse("a population names something with '{}' in it")
         children: list[Element | Table] = [
             self.element("property", {"tag": key[9:], "value": self.text(group, key) or ""}, [])
             for key in sorted(group.attrs)
@@ -218,10 +221,10 @@ class _Reader:
             cell = self.column(columns, f"{end}_cell_id")
             key = f"{end}CellId" if chemical else f"{end}Cell"
             plain = tag in ("electricalConnection", "continuousConnection")
-            packed[key] = _integer(cell) if plain else self.paths(population, cell)
+            packed[key] = self.whole(cell) if plain else self.paths(population, cell)
         for given, ours in _ENDS["connection" if chemical else "other"].items():
             if given in columns:
-                packed[ours] = _either(given, columns[given])
+                packed[ours] = self.either(given, columns[given])
         if kind == "electricalProjection":
             packed["synapse"] = self.constant(group, "synapse", rows)
         if kind == "continuousProjection":
@@ -250,7 +253,7 @@ class _Reader:
         }
         for given, ours in _ENDS["input"].items():
             if given in columns:
-                packed[ours] = _either(given, columns[given])
+                packed[ours] = self.either(given, columns[given])
         if "weight" in columns:
             packed["weight"] = _number(columns["weight"])
         tag = "inputW" if "weight" in columns else "input"
@@ -272,10 +275,11 @@ class _Reader:
             raise self.refuse("a dataset lies in another file")
         if len(dataset.shape) != 2 or dataset.dtype.kind not in "fiu":
             raise self.refuse("a dataset is not a table of numbers")
-        if dataset.size > MAX_NUMBERS:
-            raise self.refuse("a dataset is too large")
+        self.numbers += int(dataset.size)
+        if self.numbers > MAX_NUMBERS:
+            raise self.refuse("the network is too large")
         values = dataset[:]
-        if not (np.abs(values) <= EXACT).all():
+        if not ((values >= -EXACT) & (values <= EXACT)).all():
             raise self.refuse("a dataset holds numbers that are too large or not finite")
         width = values.shape[1]
         names = [self.text(dataset, f"column_{i}") or f"column_{i}" for i in range(width)]
@@ -289,18 +293,28 @@ class _Reader:
 
     def identities(self, columns: dict[str, NDArray[Any]], rows: int) -> Column:
         """Return the rows' ids: their index, where none are given."""
-        return _integer(columns.get("id", np.arange(rows)))
+        return self.whole(columns.get("id", np.arange(rows)))
+
+    def whole(self, values: NDArray[Any]) -> Column:
+        """Return numbers that must be whole."""
+        if not (values == np.floor(values)).all():
+            raise self.refuse("a dataset holds an id that is not a whole number")
+        return Column("integer", values.astype(np.int64), _NO_CODES, ())
+
+    def either(self, name: str, values: NDArray[Any]) -> Column:
+        """Return ids or other numbers, as the column's name says."""
+        return self.whole(values) if name.endswith("_id") else _number(values)
 
     def paths(self, population: str, cells: NDArray[Any]) -> Column:
         """Return the paths to cells of a population."""
         if population not in self.cells:
             raise self.refuse("a projection or input list names no population of the file")
-        return _text(np.zeros(len(cells), np.int64), (self.cells[population],), cells)
+        return _text(np.zeros(len(cells), np.int64), (self.cells[population],), self.whole(cells))
 
     def constant(self, group: Any, name: str, rows: int) -> Column:
         """Return an attribute of the group for each row."""
         value = self.text(group, name)
-        if value is None:
+        if value is None or "{}" in value:
             raise self.refuse(f"a projection has no {name}")
         return _text(np.zeros(rows, np.int64), (value,))
 
@@ -313,10 +327,6 @@ class _Reader:
 _NO_CODES: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 
 
-def _integer(values: NDArray[Any]) -> Column:
-    return Column("integer", values.astype(np.int64), _NO_CODES, ())
-
-
 def _number(values: NDArray[Any]) -> Column:
     """Return numbers as the decimals that single precision stands for: 0.05, not 0.0500000007."""
     if values.dtype == np.float32:
@@ -325,15 +335,9 @@ def _number(values: NDArray[Any]) -> Column:
     return Column("number", values.astype(np.float64), _NO_CODES, ())
 
 
-def _either(name: str, values: NDArray[Any]) -> Column:
-    return _integer(values) if name.endswith("_id") else _number(values)
-
-
-def _text(
-    codes: NDArray[Any], templates: tuple[str, ...], numbers: NDArray[Any] | None = None
-) -> Column:
-    holes = np.zeros(len(codes), np.int64) if numbers is None else numbers.astype(np.int64)
-    return Column("text", holes, codes.astype(np.int32), templates)
+def _text(codes: NDArray[Any], templates: tuple[str, ...], holes: Column | None = None) -> Column:
+    numbers = np.zeros(len(codes), np.int64) if holes is None else holes.numbers
+    return Column("text", numbers, codes.astype(np.int32), templates)
 
 
 def _milliseconds(values: NDArray[Any]) -> Column:

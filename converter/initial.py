@@ -2,20 +2,22 @@
 
 The reference initialises a component three times around its children (StateInstance.java):
 once without derived variables, then with them after its children have been initialised, and
-once more; OnStart blocks of consolidated types stand twice. For idempotent OnStart blocks
-this settles every value; draws of random numbers follow the same order.
+once more; OnStart blocks of consolidated types stand twice. A component at depth d runs
+2^d times as often as the root. For idempotent OnStart blocks this settles every value, and
+what has settled isn't run again; blocks that count or draw random numbers run as often and
+in the same order as in the reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import Faults
+from ..errors import Faults, InternalError
 from .binding import Binder, selected_statements
-from .evaluate import UnknownName, Value, evaluate
+from .evaluate import UnknownName, Value, evaluate_quietly
 from .expressions import Expression, calls, names
 from .flatten_steps import StepFlattener
 from .instances import Group, Instances, Node
@@ -24,11 +26,26 @@ from .paths import select
 from .symbols import Symbols
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """A statement with the arrays that it reads and writes looked up.
+
+    `sources` are (name, array, index into it or None for the group's own).
+    """
+
+    statement: Statement
+    tree: Expression | None
+    sources: tuple[tuple[str, Array, Index | None], ...]
+    target: Array | None
+    body: tuple[_Step, ...] = ()
+
+
 @dataclass(slots=True)
 class Initialiser:
     """Values of every symbol of every group, as arrays over the group's instances.
 
-    `draw` gives one uniform number; without one, equations may not draw at the start.
+    `draw` gives one uniform number. `changes` counts what has changed: a component that ran
+    without a change, with none since, has settled and need not run again.
     """
 
     instances: Instances
@@ -37,28 +54,39 @@ class Initialiser:
     faults: Faults
     draw: Callable[[], float]
     values: dict[str, dict[str, Array]] = field(default_factory=dict)
-    plans: dict[tuple[Node, bool], list[Statement]] = field(default_factory=dict)
-    starts: dict[Node, list[Statement]] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    plans: dict[tuple[Node, bool], tuple[_Step, ...]] = field(default_factory=dict)
+    drawing: dict[Group, bool] = field(default_factory=dict)
+    settled: dict[tuple[Node, bytes], int] = field(default_factory=dict)
+    changes: int = 0
 
     def run(self) -> dict[str, dict[str, Array]]:
         """Return initial values by group and symbol."""
         root = self.instances.root
-        self.initialise(root.top, np.arange(root.size))
+        self.groups = {group.name: group for group in self.instances.groups}
+        with np.errstate(all="ignore"):
+            self.initialise(root.top, np.arange(root.size))
         return self.values
 
     def initialise(self, node: Node, index: Index) -> None:
         """Initialise instances `index` of `node` and everything below it."""
-        if node in self.symbols.flattened:
-            for with_derived in (False, True, True):
-                self.start(node, index, with_derived=with_derived)
+        key = (node, b"" if len(index) == node.group.size else index.tobytes())
+        before = self.changes
+        if self.settled.get(key) == before:
             return
         self.start(node, index, with_derived=False)
-        self.below(node, index)
+        absorbed = node in self.symbols.flattened
+        if not absorbed:
+            self.below(node, index)
         self.start(node, index, with_derived=True)
-        self.below(node, index)
+        if not absorbed:
+            self.below(node, index)
         self.start(node, index, with_derived=True)
+        if self.changes == before:
+            self.settled[key] = before
 
     def below(self, node: Node, index: Index) -> None:
+        """Initialise what is directly below `node`, in the reference's order."""
         for child in (*node.children.values(), *node.child_instances.values()):
             self.initialise(child, index)
         for items in node.lists.values():
@@ -69,6 +97,10 @@ class Initialiser:
                 self.group(group, index, node)
 
     def group(self, group: Group, index: Index, node: Node) -> None:
+        """Initialise the members of `group` below instances `index` of `node`.
+
+        Together, unless something draws random numbers: those come member by member.
+        """
         if len(index) == node.group.size:
             members = np.arange(group.size)
         else:
@@ -83,6 +115,11 @@ class Initialiser:
 
     def draws(self, group: Group) -> bool:
         """Tell whether anything in `group` or below draws at the start."""
+        if group not in self.drawing:
+            self.drawing[group] = self.find_draws(group)
+        return self.drawing[group]
+
+    def find_draws(self, group: Group) -> bool:
         for node in group.top.subtree():
             dynamics = node.type.dynamics
             if dynamics is None:
@@ -92,7 +129,9 @@ class Initialiser:
             ]
             trees += [d.value for d in dynamics.derived_variables if d.value is not None]
             trees += [v for d in dynamics.derived_variables for _, v in d.cases]
-            trees += [a.value for r in dynamics.regimes for a in r.on_entry.assignments]
+            trees += [
+                a.value for regime in dynamics.regimes for a in regime.on_entry.assignments
+            ]
             if any(calls(tree, "random") for tree in trees):
                 return True
         return any(
@@ -109,14 +148,9 @@ class Initialiser:
             return
         key = (node, with_derived)
         if key not in self.plans:
-            if with_derived:
-                self.plans[key] = self.derived(node)
-            else:
-                self.plans[key] = self.requirements(node)
+            first = self.derived(node) if with_derived else self.requirements(node)
+            self.plans[key] = self.planned(node.group, [*first, *self.start_blocks(node)])
         self.execute(node.group, self.plans[key], index)
-        if node not in self.starts:
-            self.starts[node] = self.start_blocks(node)
-        self.execute(node.group, self.starts[node], index)
 
     def derived(self, node: Node) -> list[Statement]:
         dynamics = node.type.dynamics
@@ -160,10 +194,10 @@ class Initialiser:
         done.extend(self.exposures(node))
         return done
 
-    # --- values -------------------------------------------------------------------------------
+    # --- plans --------------------------------------------------------------------------------
 
     def array(self, group: Group, symbol: str) -> Array:
-        """Return the values of `symbol` over all instances of `group`."""
+        """Return the values of `symbol` over all instances of `group`; they change in place."""
         of_group = self.values.setdefault(group.name, {})
         if symbol not in of_group:
             scope = self.symbols.scope(group)
@@ -175,56 +209,92 @@ class Initialiser:
                 of_group[symbol] = np.zeros(group.size)
         return of_group[symbol]
 
-    def lookup(self, group: Group, tree: Expression, index: Index) -> Mapping[str, Value]:
-        scope = self.symbols.scope(group)
-        found: dict[str, Value] = {"t": 0.0}
-        for name in names(tree):
-            if name == "t":
-                continue
-            if name in scope.reads:
-                read = scope.reads[name]
-                other = next(g for g in self.instances.groups if g.name == read.population)
-                found[name] = self.array(other, read.variable)[scope.indices[read.index][index]]
-            else:
-                found[name] = self.array(group, name)[index]
-        return found
-
-    def execute(self, group: Group, statements: list[Statement], index: Index) -> None:
+    def planned(self, group: Group, statements: Iterable[Statement]) -> tuple[_Step, ...]:
+        """Return `statements` with their arrays looked up."""
+        done: list[_Step] = []
         for statement in statements:
-            if isinstance(statement, Assign):
-                value = self.value(group, statement.value, index)
-                self.array(group, statement.variable)[index] = value
-            elif isinstance(statement, Collect):
-                self.collect(group, statement, index)
-            elif isinstance(statement, When):
-                chosen = np.broadcast_to(
-                    np.asarray(self.value(group, statement.condition, index)), index.shape
-                )
-                self.execute(group, list(statement.body), index[chosen.astype(bool)])
-            elif isinstance(statement, Emit | Run):
-                continue  # nothing listens before the first step
-            else:
-                raise TypeError(f"{statement!r} cannot stand in an initialisation")
+            match statement:
+                case Assign(variable, value):
+                    target = self.array(group, variable)
+                    done.append(_Step(statement, value, self.sources(group, value), target))
+                case Collect(variable, _, _):
+                    done.append(_Step(statement, None, (), self.array(group, variable)))
+                case When(condition, body):
+                    inner = self.planned(group, body)
+                    sources = self.sources(group, condition)
+                    done.append(_Step(statement, condition, sources, None, inner))
+                case Emit() | Run():
+                    pass  # nothing listens before the first step
+                case _:
+                    raise InternalError(f"{statement!r} cannot stand in an initialisation")
+        return tuple(done)
 
-    def value(self, group: Group, tree: Expression, index: Index) -> Value:
+    def sources(
+        self, group: Group, tree: Expression
+    ) -> tuple[tuple[str, Array, Index | None], ...]:
+        """Return where the names of `tree` have their values."""
+        scope = self.symbols.scope(group)
+        found: list[tuple[str, Array, Index | None]] = []
+        for name in sorted(names(tree)):
+            if name == "t":
+                found.append((name, np.zeros(group.size), None))
+            elif name in scope.reads:
+                read = scope.reads[name]
+                other = self.array(self.groups[read.population], read.variable)
+                found.append((name, other, scope.indices[read.index]))
+            else:
+                found.append((name, self.array(group, name), None))
+        return tuple(found)
+
+    # --- execution ----------------------------------------------------------------------------
+
+    def execute(self, group: Group, steps: tuple[_Step, ...], index: Index) -> None:
+        """Do `steps` for the instances `index` of `group`."""
+        if not index.size:
+            return
+        for step in steps:
+            if isinstance(step.statement, Collect):
+                value: Value = self.collected(group, step.statement)[index]
+            else:
+                value = self.value(group, step, index)
+            if step.target is not None:
+                self.store(step.target, index, value)
+            elif step.body:
+                chosen = np.broadcast_to(np.asarray(value), index.shape)
+                self.execute(group, step.body, index[chosen.astype(bool)])
+
+    def store(self, target: Array, index: Index, value: Value) -> None:
+        """Put values in their place, and note whether they differ from what was there."""
+        before = target[index].tobytes()
+        target[index] = value
+        if target[index].tobytes() != before:
+            self.changes += 1
+
+    def value(self, group: Group, step: _Step, index: Index) -> Value:
+        """Return the value of a step's expression for the instances `index`."""
+        assert step.tree is not None
+        known = {
+            name: array[index] if at is None else array[at[index]]
+            for name, array, at in step.sources
+        }
         try:
-            return evaluate(tree, self.lookup(group, tree, index), self.draw)
+            return evaluate_quietly(step.tree, known, self.draw)
         except UnknownName as name:
             self.faults.error(f"{str(name)!r} has no value at the start", group.top.place)
             return 0.0
 
-    def collect(self, group: Group, statement: Collect, index: Index) -> None:
+    def collected(self, group: Group, statement: Collect) -> Array:
+        """Return the sum or product over what is attached, in the order of attachment."""
         add = statement.reduce == "add"
         total = np.full(group.size, 0.0 if add else 1.0)
         operation = np.add if add else np.multiply
-        groups = {g.name: g for g in self.instances.groups}
         parents, sequences, values = [], [], []
         for population, variable in statement.parts:
-            part = groups[population]
+            part = self.groups[population]
             parents.append(part.parent_index)
             sequences.append(part.sequence)
             values.append(self.array(part, variable))
         if parents:
             order = np.argsort(np.concatenate(sequences), kind="stable")
             operation.at(total, np.concatenate(parents)[order], np.concatenate(values)[order])
-        self.array(group, statement.variable)[index] = total[index]
+        return total

@@ -15,6 +15,10 @@ def step_into(
 
     `numbers` are the values of a hole "{}" in the bit. A string says why nothing is there.
     """
+    if node.cable is not None:
+        found = node.cable.step(node, index, bit)
+        if found is not None:
+            return found
     if ":" in bit:
         return _attached(node, index, bit)
     bracket = bit.startswith("[") and bit.endswith("]")

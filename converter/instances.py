@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from numpy.typing import NDArray
 from ..errors import Place
 from .evaluate import Value
 from .model import Component, ComponentType
+
+if TYPE_CHECKING:
+    from .cable_groups import CableSite, SegmentSite
+    from .network import Cable
 
 Index = NDArray[np.int64]
 
@@ -41,6 +46,8 @@ class Node:
     peers: dict[str, tuple[Node, Index]] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
     consolidated: bool = True
+    #: Where the parts of a cell are that is made of compartments.
+    cable: CableSite | SegmentSite | None = None
 
     @property
     def id(self) -> str | None:
@@ -78,6 +85,7 @@ class Group:
     sequence: Index
     ids: Index | None = None
     root: Node | None = None
+    cable: Cable | None = None
 
     @property
     def top(self) -> Node:

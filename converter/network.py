@@ -255,7 +255,7 @@ class RunSettings:
 class Network:
     """Populations in the order of their making, the root first, and what joins them."""
 
-    schedule: str  # "jlems" or "equations"
+    schedule: str  # "jlems", "equations", or "compartments": every `cell` is a cable
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     records: tuple[Record, ...]

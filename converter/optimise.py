@@ -21,11 +21,16 @@ PASSES: tuple[Pass, ...] = (
     fold_constants,
 )
 
+#: Those that leave populations apart, for the schedule "compartments".
+KEEPING: tuple[Pass, ...] = (fold_constants, guard_singularities)
+
 
 def optimise(network: Network) -> Network:
     """Return an exactly equivalent network with fewer and cheaper equations."""
     if network.schedule == "jlems":
         return network
-    for run_pass in PASSES:
+    # Methods that follow another program's steps need every population as it is there.
+    passes = KEEPING if network.schedule == "compartments" else PASSES
+    for run_pass in passes:
         network = run_pass(network)
     return network

@@ -170,6 +170,8 @@ def locate(instances: Instances, symbols: Symbols, path: str) -> Found | str:
     if isinstance(reached, str):
         return reached
     node, index, name = reached
+    if node.cable is not None:
+        node, index = node.cable.holder(node, index, name)
     kind = symbols.holds(node, name)
     if kind is None:
         known = [*node.type.exposures, *node.values]
@@ -209,7 +211,8 @@ def ports_at(instances: Instances, path: str) -> tuple[Node, int] | str:
     reached = walk(instances, path, 0)
     if isinstance(reached, str):
         return reached
-    return reached[0], reached[1]
+    node, index, _ = reached
+    return (node, index) if node.cable is None else node.cable.source(node, index)
 
 
 __all__ = ["Found", "Index", "Selection", "locate", "ports_at", "select", "walk"]

@@ -127,6 +127,8 @@ class _Reader:
         content = head + b"".join(pieces)
         self.sources[name] = Source(name, found.path, content, encoding="")
         network = read_network(content, name)
+        if network.file.fault is not None:
+            self.faults.found.append(network.file.fault)
         if network.top_level is not None:
             inner = self.keep(network.top_level, None)
             self.folders[inner.name] = self.folders[name]

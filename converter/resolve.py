@@ -44,8 +44,9 @@ def _resolve(document: Document, faults: Faults) -> Model:
 
     def packaged(place: Place) -> bool:
         source = document.sources.get(place.file)
+        # A model's own copy of an official file counts as ours: it is as loose in places.
         return source is not None and source.path is not None and (
-            PACKAGED in source.path.parents
+            PACKAGED in source.path.parents or source.path.name in core_types.CORE_TYPE_FILES
         )
 
     elements = [e for e in document.elements if isinstance(e, Element)]

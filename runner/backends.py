@@ -9,6 +9,7 @@ from typing import Protocol
 from ..converter.network import Array
 from ..errors import UsageError
 from .build import build
+from .cuda_host_run import CudaHostRun
 from .native import NativeRun
 from .native_phases import NativePhases
 from .plan import Plan
@@ -54,7 +55,26 @@ def start_cpp(plan: Plan, request: Request) -> Running:
     return NativeRun(plan.program, library, plan.buffers, plan.random_state)  # type: ignore[arg-type]
 
 
-BACKENDS: dict[str, Backend] = {"cpp": Backend("cpp", start_cpp)}
+def start_cuda(plan: Plan, request: Request) -> Running:
+    """Compile for the GPU (or find in the cache), load and copy everything there."""
+    raise UsageError("not there yet")
+
+
+#: Flags of CUDA text on the host: no contraction, so that it can be compared.
+ON_HOST = ("-O1", "-march=native", "-ffp-contract=off", "-fno-math-errno")
+
+
+def start_cuda_on_host(plan: Plan, request: Request) -> Running:
+    """Compile CUDA text with the C++ compiler, for a few threads that are fibres."""
+    library = build(plan.text, ON_HOST)
+    return CudaHostRun(plan.program, library, plan.buffers)  # type: ignore[arg-type]
+
+
+BACKENDS: dict[str, Backend] = {
+    "cpp": Backend("cpp", start_cpp),
+    "cuda": Backend("cuda", start_cuda),
+    "cuda-on-host": Backend("cuda-on-host", start_cuda_on_host),
+}
 
 
 def backend(name: str) -> Backend:

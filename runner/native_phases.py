@@ -54,7 +54,8 @@ class NativePhases:
         self.library.ls_start.argtypes = [pointer, pointer, pointer]
         self.library.ls_start.restype = None
         self.library.ls_free.argtypes = [pointer]
-        self.real = np.float64 if program.precision == "double" else np.float32
+        self.real = np.float32 if program.precision == "single" else np.float64
+        self.small = np.float64 if program.precision == "double" else np.float32
         self.state = Phases()
         self.state.seed = program.seed % 2**64
         self.state.threads = threads
@@ -76,7 +77,7 @@ class NativePhases:
                 return np.array(program.layout(name.owner).variables[name.key], dtype=self.real)
             case "parameter":
                 values = program.layout(name.owner).parameters[name.key]
-                return np.ascontiguousarray(values, dtype=self.real)
+                return np.ascontiguousarray(values, dtype=self.small)
             case "index":
                 indices = program.layout(name.owner).indices[name.key]
                 return np.ascontiguousarray(indices, dtype=np.int32)
@@ -92,7 +93,7 @@ class NativePhases:
                 return np.ascontiguousarray(getattr(delivery, name.key), dtype=kind)
             case "delivery_value":
                 delivery = next(d for d in program.deliveries if d.name == name.owner)
-                return np.ascontiguousarray(delivery.values[name.key], dtype=self.real)
+                return np.ascontiguousarray(delivery.values[name.key], dtype=self.small)
             case "flags":
                 return np.zeros(program.layout(name.owner).size + 8, dtype=np.uint8)
             case _:

@@ -5,11 +5,17 @@
 #include <math.h>
 #include <string.h>
 
+#ifdef __CUDACC__
+#define LS_FLOW_FN static __device__
+#else
+#define LS_FLOW_FN static inline
+#endif
+
 // Advance occupancies x (n) by exp(a * dt); a (n x n) is overwritten, work holds 2 n n.
 //
 // Scaling and squaring with a Taylor sum until terms vanish; the columns of a sum to zero,
 // so occupancies are conserved to rounding.
-static inline void ls_flow(int n, double *a, double dt, double *x, double *work) {
+LS_FLOW_FN void ls_flow(int n, double *a, double dt, double *x, double *work) {
     double norm = 0.0;
     for (int i = 0; i < n * n; i++) {
         a[i] *= dt;

@@ -10,28 +10,10 @@
 
 #include "lemsmith_math.h"
 #include "lemsmith_random.h"
+#include "lemsmith_kernels.h"
 
-static inline double ls_heaviside(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? 0.0 : 0.5); }
-
-static inline double ls_factorial(double x) {
-    double product = 1.0;
-    for (double k = 2.0; k <= floor(x) && product < HUGE_VAL; k += 1.0) product *= k;
-    return product;
-}
-
-// (exp(z) - 1) / z, 1 at 0: how far an exponential step goes.
-static inline double ls_phi(double z) {
-    return ls_where(ls_abs(z) < 1e-30, 1.0, ls_expm1(z) / z);
-}
-static inline float ls_phi(float z) {
-    return ls_where(ls_abs(z) < 1e-30f, 1.0f, ls_expm1(z) / z);
-}
-
-template <typename T> static inline T ls_least(T a, T b) { return a < b ? a : b; }
-template <typename T> static inline T ls_largest(T a, T b) { return a > b ? a : b; }
-template <typename T> static inline T ls_power2(T x) { return x * x; }
-template <typename T> static inline T ls_power3(T x) { return x * x * x; }
-template <typename T> static inline T ls_power4(T x) { return (x * x) * (x * x); }
+// Before a function that runs for single instances, seldom: small code, quick to compile.
+#define LS_RARE __attribute__((noinline, cold))
 
 // Before a loop whose rounds do not depend on one another.
 #if defined(__clang__)
@@ -161,49 +143,6 @@ static inline void ls_free_phases(LsPhases &s) {
     free(s.event_ports);
 }
 
-// --- conditions located inside a step ------------------------------------------------------
-
-// Crossings that one instance may make in one step, halvings per crossing, and the fraction of
-// a step to which a crossing is located.
-enum { LS_CROSSINGS = 10000, LS_BRACKETS = 200 };
-#define LS_RESOLUTION 1e-13
-
-// Tell whether a condition is false before and true after; `results` are pairs of truth and
-// gap. The gaps of the conditions that cross are put into `low` and `high`, the largest first.
-template <typename T>
-static inline bool ls_crosses(int n, const T *before, const T *after, T *low, T *high) {
-    bool found = false;
-    for (int k = 0; k < n; k++) {
-        if (before[2 * k] != 0 || after[2 * k] == 0) continue;
-        if (!found || after[2 * k + 1] > *high) {
-            *low = before[2 * k + 1];
-            *high = after[2 * k + 1];
-        }
-        found = true;
-    }
-    return found;
-}
-
-// The largest gap of the conditions that were false before: how far the nearest is from true.
-template <typename T> static inline T ls_largest_gap(int n, const T *before, const T *after) {
-    T largest = -HUGE_VAL;
-    for (int k = 0; k < n; k++)
-        if (before[2 * k] == 0 && after[2 * k + 1] > largest) largest = after[2 * k + 1];
-    return largest;
-}
-
-// The next point to try between two ends: false position, every third time the middle.
-template <typename T> static inline T ls_between(T low, T high, T low_gap, T high_gap, int k) {
-    const T middle = low + (T)0.5 * (high - low);
-    if (k % 3 == 2 || !(low_gap < 0) || !(high_gap > 0) || !(low_gap > -HUGE_VAL)) return middle;
-    T at = low + (high - low) * (low_gap / (low_gap - high_gap));
-    // Stay off the ends, so that the bracket shrinks from both sides.
-    const T edge = (T)1e-14 * (high - low);
-    if (!(at > low + edge)) at = low + edge;
-    if (!(at < high - edge)) at = high - edge;
-    return at;
-}
-
 // Denormals cost a hundred cycles each and mean nothing here: flush them while a run goes on.
 struct LsFlush {
 #if defined(__SSE__)
@@ -212,7 +151,5 @@ struct LsFlush {
     ~LsFlush() { __builtin_ia32_ldmxcsr(before); }
 #endif
 };
-
-#include "lemsmith_flow.h"
 
 #endif

@@ -39,7 +39,7 @@ def inline_attached(network: Network) -> Network:
 
 
 def _one_to_one(network: Network, part: Population) -> bool:
-    if part.parent is None or "parent" not in part.indices:
+    if part.parent is None or "parent" not in part.indices or part.cable is not None:
         return False
     parent = network.population(part.parent)
     if parent.size != part.size or part.size == 0 or parent.name == network.populations[0].name:

@@ -1,0 +1,71 @@
+// What the bodies of kernels need in C++ and in CUDA: small functions, conditions located
+// inside a step, kinetic schemes.
+#ifndef LEMSMITH_KERNELS_H
+#define LEMSMITH_KERNELS_H
+
+#include "lemsmith_math.h"
+
+LS_FN double ls_heaviside(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? 0.0 : 0.5); }
+
+LS_FN double ls_factorial(double x) {
+    double product = 1.0;
+    for (double k = 2.0; k <= floor(x) && product < HUGE_VAL; k += 1.0) product *= k;
+    return product;
+}
+
+// (exp(z) - 1) / z, 1 at 0: how far an exponential step goes.
+LS_FN double ls_phi(double z) { return ls_where(ls_abs(z) < 1e-30, 1.0, ls_expm1(z) / z); }
+LS_FN float ls_phi(float z) { return ls_where(ls_abs(z) < 1e-30f, 1.0f, ls_expm1(z) / z); }
+
+template <typename T> LS_FN T ls_least(T a, T b) { return a < b ? a : b; }
+template <typename T> LS_FN T ls_largest(T a, T b) { return a > b ? a : b; }
+template <typename T> LS_FN T ls_power2(T x) { return x * x; }
+template <typename T> LS_FN T ls_power3(T x) { return x * x * x; }
+template <typename T> LS_FN T ls_power4(T x) { return (x * x) * (x * x); }
+
+// --- conditions located inside a step ------------------------------------------------------
+
+// Crossings that one instance may make in one step, halvings per crossing, and the fraction of
+// a step to which a crossing is located.
+enum { LS_CROSSINGS = 10000, LS_BRACKETS = 200 };
+#define LS_RESOLUTION 1e-13
+
+// Tell whether a condition is false before and true after; `results` are pairs of truth and
+// gap. The gaps of the conditions that cross are put into `low` and `high`, the largest first.
+template <typename T>
+LS_FN bool ls_crosses(int n, const T *before, const T *after, T *low, T *high) {
+    bool found = false;
+    for (int k = 0; k < n; k++) {
+        if (before[2 * k] != 0 || after[2 * k] == 0) continue;
+        if (!found || after[2 * k + 1] > *high) {
+            *low = before[2 * k + 1];
+            *high = after[2 * k + 1];
+        }
+        found = true;
+    }
+    return found;
+}
+
+// The largest gap of the conditions that were false before: how far the nearest is from true.
+template <typename T> LS_FN T ls_largest_gap(int n, const T *before, const T *after) {
+    T largest = -HUGE_VAL;
+    for (int k = 0; k < n; k++)
+        if (before[2 * k] == 0 && after[2 * k + 1] > largest) largest = after[2 * k + 1];
+    return largest;
+}
+
+// The next point to try between two ends: false position, every third time the middle.
+template <typename T> LS_FN T ls_between(T low, T high, T low_gap, T high_gap, int k) {
+    const T middle = low + (T)0.5 * (high - low);
+    if (k % 3 == 2 || !(low_gap < 0) || !(high_gap > 0) || !(low_gap > -HUGE_VAL)) return middle;
+    T at = low + (high - low) * (low_gap / (low_gap - high_gap));
+    // Stay off the ends, so that the bracket shrinks from both sides.
+    const T edge = (T)1e-14 * (high - low);
+    if (!(at > low + edge)) at = low + edge;
+    if (!(at < high - edge)) at = high - edge;
+    return at;
+}
+
+#include "lemsmith_flow.h"
+
+#endif
