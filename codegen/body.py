@@ -15,6 +15,7 @@ from ..converter.expressions import (
     Choose,
     Expression,
     Name,
+    Negative,
     Number,
     calls,
     names,
@@ -115,7 +116,7 @@ class Body:
             result = Name(name)
         else:
             tree = self.bound(assignment.value)
-            result = tree if isinstance(tree, Name | Number) else self.stored(name, tree)
+            result = tree if _inline(tree) else self.stored(name, tree)
         self.memo[key] = result
         return result
 
@@ -255,3 +256,22 @@ class Body:
 
 
 TRUE = Binary("==", ZERO, ZERO)
+
+
+def _inline(tree: Expression) -> bool:
+    """Tell whether a value is used where it stands, not kept in a local.
+
+    A reciprocal stays visible, so that dividing by it (a rate by its time constant) becomes
+    a product.
+    """
+    match tree:
+        case Name() | Number():
+            return True
+        case Binary("/", Number(), Name()) | Binary("*", Number(), Name()):
+            return True
+        case Negative(Name()):
+            return True
+        case Binary("/", Number(1.0), Binary("+", Name(), Name())):
+            return True
+        case _:
+            return False

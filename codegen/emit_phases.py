@@ -118,6 +118,8 @@ class _Emitter:
                 ),
                 *([f"memset(flag_{identifier(p)}, 0, {layout.size});" for p in sorted(flags)]),
                 "int bad = 0;",
+                # An instance touches its own elements only, whatever the pointers look like.
+                "LS_INDEPENDENT",
                 f"for (int64_t i = 0; i < {layout.size}; i++) {{",
                 *(f"    {line}" for line in (*lines, *bad)),
                 "}",

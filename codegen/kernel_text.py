@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..converter.expressions import Expression, Number
+from ..converter.expressions import Binary, Choose, Expression, Number, calls, names
 from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
 from .emit_steps import BufferName
@@ -42,7 +42,7 @@ class Dialect:
 
 CPP = Dialect(
     inline="inline",
-    called="inline",
+    called="LS_RARE",
     model="Model &m",
     run="LsPhases &s",
     note="flag_{port}[i] |= {condition};",
@@ -63,7 +63,17 @@ CABLE_BUFFERS = (
 
 
 class VectorPrinter(Printer):
-    """Prints powers with small whole exponents as products."""
+    """Prints powers with small whole exponents as products, and choices without branches."""
+
+    def __call__(self, tree: Expression) -> str:
+        """Return `tree` as C; `and` and `or` evaluate both sides, a choice both values."""
+        if isinstance(tree, Binary) and tree.operator in ("and", "or"):
+            symbol = "&" if tree.operator == "and" else "|"
+            return f"({self(tree.left)} {symbol} {self(tree.right)})"
+        if isinstance(tree, Choose) and not calls(tree, "draw"):
+            parts = (tree.condition, tree.then, tree.otherwise)
+            return f"ls_where({', '.join(map(self, parts))})"
+        return super().__call__(tree)
 
     def power(self, base: Expression, exponent: Expression) -> str:
         """Return a power as C."""
@@ -77,6 +87,25 @@ class VectorPrinter(Printer):
                 case value:
                     return f"ls_power{int(value)}({inner})"
         return super().power(base, exponent)
+
+
+def loaded(name: str) -> str:
+    """Return the C name of a kernel's own copy of a variable or parameter."""
+    return f"x_{identifier(name)}"
+
+
+def used_names(function: Function) -> set[str]:
+    """Return every name that the expressions of a function mention."""
+    found: set[str] = set()
+    for statement in function.body:
+        match statement:
+            case Assign(_, value):
+                found |= names(value)
+            case Flag(_, condition):
+                found |= names(condition)
+            case Flow(_, edges):
+                found.update(rate for _, _, f, r in edges for rate in (f, r))
+    return found
 
 
 class KernelText:
@@ -263,9 +292,22 @@ class KernelText:
             ],
         }
 
+    def loads(self, function: Function, layout: Layout) -> list[str]:
+        """Return the loading of everything that a kernel uses of its own instance.
+
+        All is loaded before anything is chosen: a load inside a selection would keep the
+        loop from vectorising.
+        """
+        used = used_names(function)
+        return [
+            f"const real {loaded(name)} = {self.variable(layout, name)}[i];"
+            for name in (*layout.variables, *layout.parameters)
+            if name in used
+        ]
+
     def lines(self, function: Function, layout: Layout, *, kernel: bool) -> list[str]:
         """Return the lines of a body."""
-        done: list[str] = []
+        done = self.loads(function, layout) if function.kind == "kernel" else []
         flows = {n for s in function.body if isinstance(s, Flow) for n in s.states}
         printer = self.printer(function, layout, kernel=kernel)
         local = set(function.locals)
@@ -325,8 +367,9 @@ class KernelText:
                     return f"{self.value_name(other.name, read.variable)}(m, s, {at})"
                 return f"m.{self.variable(other, read.variable)}[{at}]"
             if name in layout.variables or name in layout.parameters:
-                prefix = "" if function.kind == "kernel" else "m."
-                return f"{prefix}{self.variable(layout, name)}[i]"
+                if function.kind == "kernel":
+                    return loaded(name)
+                return f"m.{self.variable(layout, name)}[i]"
             raise InternalError(f"{name!r} is no symbol of {layout.name!r}")
 
         return VectorPrinter(load, VECTOR, self.real)

@@ -89,24 +89,24 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
     body.clock = simplify(Binary("+", Name("t"), Name("dt")))
     body.clock_version += 1
     end = [kept(body, test, "holds") for test in tests]
-    crossed: Expression = FALSE
+    crossed: Expression = ZERO
     for before, after in zip(start, end, strict=True):
-        crossed = simplify(
-            Binary("or", crossed, simplify(Binary("and", after, negated(before))))
-        )
-    crossed = kept_mask(body, crossed, "crossed")
+        crossing = simplify(Binary("*", after, Binary("-", ONE, before)))
+        crossed = crossing if crossed == ZERO else Call("max", (crossed, crossing))
+    crossed = local_number(body, crossed, "crossed")
     for condition, before, after in zip(population.conditions, start, end, strict=True):
-        level = simplify(Binary("and", before, after))
-        level = simplify(Binary("and", level, negated(crossed)))
-        if level != FALSE:
-            body.run(condition.body, level)
+        level = Binary("*", Binary("*", before, after), Binary("-", ONE, crossed))
+        number = local_number(body, simplify(level), "level")
+        if number != ZERO:
+            body.run(condition.body, Binary("!=", number, ZERO))
     for state in states:
         value = body.value(state)
-        body.statements.append(
-            Assign(state + suffix, simplify(Choose(crossed, Name(state), value)))
+        kept_state = value if crossed == ZERO else Choose(
+            Binary("!=", crossed, ZERO), Name(state), value
         )
-    if crossed != FALSE:
-        body.statements.append(Flag(CROSSED, crossed))
+        body.statements.append(Assign(state + suffix, simplify(kept_state)))
+    if crossed != ZERO:
+        body.statements.append(Flag(CROSSED, Binary("!=", crossed, ZERO)))
 
 
 #: The port name under which kernels flag instances for the scalar function.
@@ -114,30 +114,37 @@ CROSSED = "(crossed)"
 
 
 def kept(body: Body, test: Expression, name: str) -> Expression:
-    """Return the present truth of `test`, kept in a local unless it is constant."""
-    return kept_mask(body, body.bound(test), name)
+    """Return the present truth of `test` as 0 or 1, kept in a local unless it is constant.
+
+    Truth is arithmetic here: products and differences of 0 and 1 vectorise where chains of
+    logical operators become branches.
+    """
+    bound = body.bound(test)
+    if bound == TRUE:
+        return ONE
+    if bound == FALSE:
+        return ZERO
+    return local_number(body, truth(bound), name)
 
 
-def kept_mask(body: Body, mask: Expression, name: str) -> Expression:
-    """Return `mask` read from a local of its own."""
-    if mask in (TRUE, FALSE) or not names(mask):
-        return mask
-    local = body.local(name)
-    body.statements.append(Assign(local, Choose(mask, ONE, ZERO)))
-    return Binary("!=", Name(local), ZERO)
-
-
-def negated(mask: Expression) -> Expression:
-    """Return the mask that holds where `mask` does not."""
-    if mask == TRUE:
-        return FALSE
-    if mask == FALSE:
-        return TRUE
-    match mask:
-        case Binary("!=", left, right):
-            return Binary("==", left, right)
+def truth(test: Expression) -> Expression:
+    """Return a comparison, or several joined, as 0 or 1."""
+    match test:
+        case Binary("and", left, right):
+            return Binary("*", truth(left), truth(right))
+        case Binary("or", left, right):
+            return Call("max", (truth(left), truth(right)))
         case _:
-            return Binary("==", Choose(mask, ONE, ZERO), ZERO)
+            return Choose(test, ONE, ZERO)
+
+
+def local_number(body: Body, tree: Expression, name: str) -> Expression:
+    """Return `tree` read from a local of its own, itself where it is a constant or a name."""
+    if not names(tree) or isinstance(tree, Name):
+        return tree
+    local = body.local(name)
+    body.statements.append(Assign(local, tree))
+    return Name(local)
 
 
 def step_function(body: Body, groups: Groups, states: tuple[str, ...]) -> Function:

@@ -39,6 +39,7 @@ LIBRARY = {
     "H": "ls_heaviside",
     "factorial": "ls_factorial",
     "exprelr": "ls_exprelr",
+    "phi": "ls_phi",
     "min": "fmin",
     "max": "fmax",
     "pow": "pow",

@@ -48,6 +48,13 @@ def exprelr(x: Value) -> Value:
     return np.where(small, 1.0, x / np.where(small, 1.0, np.expm1(x)))
 
 
+def phi(z: Value) -> Value:
+    """Return (exp(z) - 1) / z, 1 at 0."""
+    z = np.asarray(z, dtype=float)
+    small = np.abs(z) < 1e-300
+    return np.where(small, 1.0, np.expm1(z) / np.where(small, 1.0, z))
+
+
 def power(base: Value, exponent: Value) -> Value:
     """Return base ** exponent as C's pow does (NaN for a fraction of a negative base)."""
     return np.power(np.asarray(base, dtype=float), exponent)
@@ -119,6 +126,8 @@ def evaluate_quietly(
             return evaluate_quietly(argument, values, random) * random()
         case Call("exprelr", (argument,)):
             return exprelr(evaluate_quietly(argument, values, random))
+        case Call("phi", (argument,)):
+            return phi(evaluate_quietly(argument, values, random))
         case Call(function, arguments):
             return FUNCTION_VALUES[function](
                 *(evaluate_quietly(argument, values, random) for argument in arguments)

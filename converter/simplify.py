@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from .evaluate import FUNCTION_VALUES, exprelr, power
+from .evaluate import FUNCTION_VALUES, exprelr, phi, power
 from .expressions import (
     ONE,
     ZERO,
@@ -72,6 +72,8 @@ def simplify_node(node: Expression) -> Expression:
             return otherwise if condition == FALSE else node
         case Call("exprelr", (Number(value),)):
             return Number(float(exprelr(value)))
+        case Call("phi", (Number(value),)):
+            return Number(float(phi(value)))
         case Call(function, (Number(value),)) if function in FUNCTION_VALUES:
             found = float(FUNCTION_VALUES[function](value))
             return Number(found) if math.isfinite(found) else node
@@ -159,4 +161,10 @@ def _quotient(left: Expression, right: Expression) -> Expression:
         return simplify_node(Negative(left))
     if isinstance(left, Negative) and isinstance(right, Negative):
         return _quotient(left.operand, right.operand)
-    return Binary("/", left, right)
+    match right:
+        case Binary("/", top, bottom):
+            return _quotient(_product(left, bottom), top)
+        case Negative(Binary("/", top, bottom)):
+            return simplify_node(Negative(_quotient(_product(left, bottom), top)))
+        case _:
+            return Binary("/", left, right)

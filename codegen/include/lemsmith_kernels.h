@@ -13,6 +13,10 @@ LS_FN double ls_factorial(double x) {
     return product;
 }
 
+// (exp(z) - 1) / z, 1 at 0: how far an exponential step goes.
+LS_FN double ls_phi(double z) { return ls_where(ls_abs(z) < 1e-30, 1.0, ls_expm1(z) / z); }
+LS_FN float ls_phi(float z) { return ls_where(ls_abs(z) < 1e-30f, 1.0f, ls_expm1(z) / z); }
+
 template <typename T> LS_FN T ls_least(T a, T b) { return a < b ? a : b; }
 template <typename T> LS_FN T ls_largest(T a, T b) { return a > b ? a : b; }
 template <typename T> LS_FN T ls_power2(T x) { return x * x; }

@@ -12,6 +12,16 @@
 #include "lemsmith_random.h"
 #include "lemsmith_kernels.h"
 
+// Before a function that runs for single instances, seldom: small code, quick to compile.
+#define LS_RARE __attribute__((noinline, cold))
+
+// Before a loop whose rounds do not depend on one another.
+#if defined(__clang__)
+#define LS_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define LS_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3 };
 
 // Events of one projection on their way: a slot of a ring for every step of delay.

@@ -7,7 +7,16 @@ one nonlinear equation (the exponential Rosenbrock-Euler method, Hochbruck and O
 
 from __future__ import annotations
 
-from ...converter.expressions import ONE, ZERO, Binary, Call, Expression, Name, Number
+from ...converter.expressions import (
+    ONE,
+    ZERO,
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Negative,
+    Number,
+)
 from ...converter.network import Derivative, Population
 from ...converter.simplify import simplify
 from .updates import DT, Groups, Slopes, Update, closure, slope
@@ -38,12 +47,43 @@ def exponential_step(
         return Binary("+", Name(state), increment)
     if only_linear and state in closure(population, found):
         return Binary("+", Name(state), increment)
-    return simplify(Binary("+", Name(state), Binary("*", increment, phi(step, found))))
+    exponent = simplify(Binary("*", step, found))
+    distance = over_slope(population, rate.value, found)
+    if distance is not None:
+        # x' = a (x - x_inf): the step needs neither the time constant nor a quotient.
+        grown = Binary("*", distance, Call("expm1", (exponent,)))
+        return simplify(Binary("+", Name(state), grown))
+    return simplify(Binary("+", Name(state), Binary("*", increment, Call("phi", (exponent,)))))
 
 
-def phi(step: Expression, rate: Expression) -> Expression:
-    """Return (exp(z) - 1) / z for z = step rate."""
-    return Binary("/", ONE, Call("exprelr", (simplify(Binary("*", step, rate)),)))
+def over_slope(
+    population: Population, value: Expression, found: Expression
+) -> Expression | None:
+    """Return value / found where it can be written without a quotient, else None."""
+    bottom, sign = _unsigned(found)
+    match value:
+        case Binary("/", top, tau) if bottom == simplify(Binary("/", ONE, tau)):
+            return top if sign > 0 else simplify(Negative(top))
+        case Binary("*", rate, rest) if rate == bottom:
+            return rest if sign > 0 else simplify(Negative(rest))
+        case Binary("*", rest, rate) if rate == bottom:
+            return rest if sign > 0 else simplify(Negative(rest))
+        case Negative(inner):
+            below = over_slope(population, inner, found)
+            return None if below is None else simplify(Negative(below))
+        case _:
+            return None
 
 
-HALF = Number(0.5)
+def _unsigned(tree: Expression) -> tuple[Expression, float]:
+    match tree:
+        case Negative(inner):
+            return inner, -1.0
+        case Number(number) if number < 0:
+            return Number(-number), -1.0
+        case Binary("*", Number(number), rest) if number < 0:
+            return simplify(Binary("*", Number(-number), rest)), -1.0
+        case Binary("/", Number(number), rest) if number < 0:
+            return simplify(Binary("/", Number(-number), rest)), -1.0
+        case _:
+            return tree, 1.0
