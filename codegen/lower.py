@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..converter.network import Network
 from ..errors import UsageError
+from .cable_neuron import lower_neuron
 from .lower_cable import has_cables, lower_cable
 from .lower_phases import ONE_STAGE, lower_phases
 from .lower_steps import lower_steps
@@ -30,7 +31,9 @@ def lower(network: Network, method: str, precision: str = "double") -> Program:
 
 
 def _phases(network: Network, method: str) -> Program:
-    if has_cables(network):
+    if method == "neuron":
+        return lower_neuron(network)
+    if has_cables(network) or method == "cn":
         return lower_cable(network, method)
     if method in ONE_STAGE or method in TABLEAUS:
         return lower_phases(network, method)

@@ -61,7 +61,7 @@ class CableLowering(_Lowering):
     """Advances cables and what hangs on them; everything else as `_Lowering` does."""
 
     def __init__(self, network: Network, method: str) -> None:
-        super().__init__(network, CABLE_METHODS[method])
+        super().__init__(network, CABLE_METHODS.get(method, "euler"))
         self.cable_method = method
         self.family = self.members()
         self.fresh: dict[str, set[str]] = {}

@@ -1,0 +1,243 @@
+"""The method "neuron": the steps that NEURON makes of a model that jNeuroML exported to it.
+
+One step from t_n to t_n + dt, with row n recorded at its start:
+
+1. Conditions are tested at t_n (thresholds, resets); their events are sent; what is due within
+   half a step of t_n is delivered.
+2. Currents at the potentials of t_n and the time t_n + dt / 2. Generators switch by that time.
+3. Potentials by backward Euler, with the slope of those currents. A gated conductance has no
+   slope of its own here: it is the value of step 6, one step older than its gate.
+4. Concentrations by forward Euler, filled by the currents of 2.
+5. All other states by forward Euler at the new potentials (kinetic schemes: backward Euler).
+6. Along with 5 and from the same old states: what the exporter computes in its rate procedure,
+   the `fcond` of gates and the current `i` of synapses with states, held until the next step.
+
+At the start every `fcond` and held current is zero. Cells without a morphology advance v by
+backward Euler too, linearised, and their other states as in 5. Single-precision geometry and
+6-digit parameters of the export are not copied, nor are its slips: see docs/conformance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..converter.expressions import ONE, ZERO, Binary, Expression, Name, substitute
+from ..converter.network import Assign, Emit, Network, Population, Statement, When
+from ..converter.simplify import simplify
+from .body import Body
+from .lower_cable import MIDDLE, CableLowering, is_pool, rated, trees_of
+from .lower_phases import _Work
+from .methods.updates import DT, Groups, Update, slope
+from .program import Layout, Phase, Program
+
+END = simplify(Binary("+", Name("t"), DT))
+
+
+def lower_neuron(network: Network) -> Program:
+    """Return the program that advances `network` as NEURON advances its export."""
+    return NeuronLowering(network).program()
+
+
+class NeuronLowering(CableLowering):
+    """Every population takes part in the one order of a step."""
+
+    def __init__(self, network: Network) -> None:
+        self.lagging: dict[str, dict[str, Expression]] = {}
+        self.rows: dict[tuple[str, str], str] = {}
+        super().__init__(self.with_lags(network), "neuron")
+
+    def members(self) -> frozenset[str]:
+        """Return all populations."""
+        return frozenset(p.name for p in self.network.populations)
+
+    # --- what is held from one step to the next ---------------------------------------------------
+
+    def with_lags(self, network: Network) -> Network:
+        """Return `network` with what the rate procedures compute turned into held values."""
+        recorded = {(r.population, r.variable) for r in network.records}
+        populations = []
+        for population in network.populations:
+            names = held_variables(population)
+            inner = {v for p, v in recorded if p == population.name}
+            names |= {v for v in inner if computed_with_states(population, v)}
+            # Assignments are sorted: what one held value takes of another is that of now.
+            values: dict[str, Expression] = {}
+            for a in population.assignments:
+                if isinstance(a, Assign) and a.variable in names:
+                    values[a.variable] = substitute(a.value, values)
+            self.lagging[population.name] = values
+            populations.append(with_held(population, set(values)))
+        return replace(network, populations=tuple(populations))
+
+    # --- the order of a step -----------------------------------------------------------------------
+
+    def program(self) -> Program:
+        """Return the program, with tests and deliveries before the advance."""
+        made = super().program()
+        at = next(n for n, phase in enumerate(made.phases) if phase.kind == "tick")
+        tick, deliver, *tested, send, record = made.phases[at:]
+        phases = (*tested, send, deliver, *made.phases[:at], tick, record)
+        return replace(made, phases=phases, start=())
+
+    def start_phases(self) -> list[Phase]:
+        """Return nothing: the first tests are those of the first step."""
+        return []
+
+    def condition_phases(self) -> list[Phase]:
+        """Return the tests at the start of a step: of all but generators."""
+        return self.test_phases(
+            [w for w in self.works.values() if w.population.conditions and not generates(w)]
+        )
+
+    def family_phases(self) -> list[Phase]:
+        """Return the phases of a step between the deliveries and the tick."""
+        works = list(self.works.values())
+        phases = self.switch([w for w in works if generates(w)])
+        moving = [w for w in works if rated(w) or self.lagging[w.population.name]]
+        groups = {w.population.name: self.groups(w) for w in moving}
+        wanted = self.currents()
+        for work in moving:
+            if is_pool(work.population) or potential_of(work.population) is not None:
+                wanted |= self.needed(work, trees_of(work, groups[work.population.name]))
+        phases.extend(self.publish_fresh(wanted, MIDDLE))
+        cells = [w for w in moving if potential_of(w.population) is not None]
+        for work in cells:
+            first, *rest = groups[work.population.name]
+            phases.extend(self.advance_at(work, (first,), MIDDLE))
+            groups[work.population.name] = tuple(rest)
+        phases.extend(self.solve(second=False))
+        pools = [w for w in moving if is_pool(w.population)]
+        for work in pools:
+            phases.extend(self.advance_at(work, groups[work.population.name], END))
+        others = [w for w in moving if w not in pools]
+        later: set[tuple[str, str]] = set()
+        for work in others:
+            later |= self.needed(work, trees_of(work, groups[work.population.name]))
+        phases.extend(self.publish_fresh(later, END))
+        for work in others:
+            phases.extend(self.advance_at(work, groups[work.population.name], END))
+        return phases
+
+    def groups(self, work: _Work) -> Groups:
+        """Return the updates of a population: the potential first, then the rest at once."""
+        population = work.population
+        v = potential_of(population)
+        first: list[Update] = []
+        others: list[Update] = []
+        for rate in population.derivatives:
+            if rate.state != v:
+                step = Binary("*", DT, rate.value)
+                others.append(Update(rate.state, Binary("+", Name(rate.state), step), rate.guard))
+                continue
+            found = slope(population, rate.value, v, work.slopes) or ZERO
+            below = simplify(Binary("-", ONE, Binary("*", DT, found)))
+            step = simplify(Binary("/", Binary("*", DT, rate.value), below))
+            first.append(Update(v, Binary("+", Name(v), step), rate.guard))
+        others.extend(
+            Update(symbol, value) for symbol, value in self.lagging[population.name].items()
+        )
+        return (tuple(first), tuple(others)) if v is not None else (tuple(others),)
+
+    def switch(self, works: list[_Work]) -> list[Phase]:
+        """Return the tests of generators at the middle of the step."""
+        phases: list[Phase] = []
+        for work in works:
+            body = self.body(work)
+            body.clock = MIDDLE
+            for condition in work.population.conditions:
+                guard = None
+                if condition.guard is not None:
+                    guard = body.masked(condition.guard, None)
+                body.run((When(condition.test, condition.body),), guard)
+            body.store()
+            name = f"switch {work.population.name}"
+            phases.append(Phase("kernel", self.finish(name, work, body, "kernel")))
+        return phases
+
+    def advance_at(self, work: _Work, groups: Groups, clock: Expression) -> list[Phase]:
+        """Return the kernel that advances one population, `t` in it being `clock`."""
+        last = not any(u.state == potential_of(work.population) for g in groups for u in g)
+        flows = work.population.flows if last else ()
+        if not any(groups) and not flows:
+            return []
+        body = self.body(work)
+        body.published = frozenset(self.fresh.get(work.population.name, ()))
+        body.clock = clock
+        for flow in flows:
+            body.flow(replace(flow, implicit=True))
+        for group in groups:
+            body.update([(u.state, u.value, u.guard) for u in group])
+        body.store()
+        name = f"move {len(self.functions)} {work.population.name}"
+        return [Phase("kernel", self.finish(name, work, body, "kernel"))]
+
+    def body(self, work: _Work, *, scalar: bool = False) -> Body:
+        """Return an empty body."""
+        return super().body(work, scalar=scalar)
+
+    def layout(self, work: _Work) -> Layout:
+        """Return the layout of a population."""
+        return super().layout(work)
+
+
+def potential_of(population: Population) -> str | None:
+    """Return the potential that a cell without a morphology advances itself."""
+    v = population.exposures.get("v")
+    if population.cable is not None or not any(d.state == v for d in population.derivatives):
+        return None
+    return v
+
+
+def generates(work: _Work) -> bool:
+    """Tell whether a population only switches by time and state: no rates, no events."""
+    population = work.population
+    if rated(work) or not population.conditions or "i" not in population.exposures:
+        return False
+    return not any(_emits(condition.body) for condition in population.conditions)
+
+
+def _emits(statements: tuple[Statement, ...]) -> bool:
+    return any(
+        isinstance(s, Emit) or (isinstance(s, When) and _emits(s.body)) for s in statements
+    )
+
+
+def held_variables(population: Population) -> set[str]:
+    """Return what the export computes with the states and holds: `fcond` of gates, `i`."""
+    found: set[str] = set()
+    if not population.derivatives:
+        return found
+    if "i" in population.exposures and "iDensity" not in population.exposures:
+        found.add(population.exposures["i"])
+    flowing = {population.variables[s].label for flow in population.flows for s in flow.states}
+    for path, symbol in population.exposures.items():
+        gate, _, name = path.rpartition("/")
+        if name == "fcond" and not any(label.startswith(f"{gate}/") for label in flowing):
+            found.add(symbol)
+    return found
+
+
+def computed_with_states(population: Population, symbol: str) -> bool:
+    """Tell whether a recorded variable is one of a synapse or of a gate with states."""
+    if not population.derivatives or potential_of(population) is not None:
+        return False
+    if "i" in population.exposures and "iDensity" not in population.exposures:
+        return True
+    label = population.variables[symbol].label
+    gates = {
+        path.rpartition("/")[0] for path in population.exposures if path.endswith("/fcond")
+    }
+    return any(label.startswith(f"{gate}/") for gate in gates)
+
+
+def with_held(population: Population, names: set[str]) -> Population:
+    """Return `population` with some derived variables as values that are only assigned."""
+    variables = {
+        name: replace(v, kind="state", initial=0.0) if name in names else v
+        for name, v in population.variables.items()
+    }
+    return replace(
+        population,
+        variables=variables,
+        assignments=tuple(a for a in population.assignments if a.variable not in names),
+    )
