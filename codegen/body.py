@@ -41,6 +41,7 @@ class Body:
         collect_lists: dict[str, str] | None = None,
         heard: frozenset[str] = frozenset(),
         scalar: bool = False,
+        late: dict[str, Expression] | None = None,
     ) -> None:
         self.population = population
         self.assignments = {a.variable: a for a in population.assignments}
@@ -48,6 +49,9 @@ class Body:
         self.collect_lists = collect_lists or {}
         self.heard = heard
         self.scalar = scalar
+        #: States stored half a step behind, and their values at the step's end.
+        self.late = late or {}
+        self.caught_up: dict[str, Expression] = {}
         self.statements: list[Statement] = []
         self.locals: list[str] = []
         self.current: dict[str, Expression] = {}
@@ -102,6 +106,8 @@ class Body:
             return self.clock
         if name in self.current:
             return self.current[name]
+        if name in self.late:
+            return self.catch_up(name)
         if name not in self.assignments:
             return Name(name)
         key = (name, self.version(name))
@@ -119,6 +125,15 @@ class Body:
             result = tree if _inline(tree) else self.stored(name, tree)
         self.memo[key] = result
         return result
+
+    def catch_up(self, name: str) -> Expression:
+        """Return a state that is stored half a step behind as it is at the step's end."""
+        if name not in self.caught_up:
+            late, self.late = self.late, {}
+            memo, self.memo = self.memo, {}
+            self.caught_up[name] = self.stored(name, self.bound(late[name]))
+            self.late, self.memo = late, memo
+        return self.caught_up[name]
 
     def collected(self, assignment: Collect) -> Expression:
         name = self.local(f"{assignment.variable}_now")

@@ -32,6 +32,7 @@ from ..converter.network import (
     Variable,
     When,
 )
+from ..converter.passes.renaming import written_by
 from ..converter.simplify import simplify
 from .body import Body
 from .located import (
@@ -47,8 +48,8 @@ from .lower_steps import attached_order, delivery_of, layout_of, step_count
 from .methods.euler import euler
 from .methods.exponential import exponential_euler
 from .methods.runge_kutta import TABLEAUS, Tableau
-from .methods.structured import structured
-from .methods.updates import Groups, Slopes, slope
+from .methods.structured import late_steps, layers_of, staggered, structured
+from .methods.updates import Groups, Slopes, closure, slope
 from .program import (
     CollectList,
     Delivery,
@@ -76,6 +77,10 @@ LOCATED = frozenset({"default"})
 NEXT = "__next"
 
 
+#: Suffix under which a state that runs half a step behind is recorded.
+NOW = "__now"
+
+
 def lower_phases(network: Network, method: str) -> Program:
     """Return the program that advances `network` by `method`."""
     return _Lowering(network, method).program()
@@ -92,6 +97,8 @@ class _Work:
     deferred: bool = False
     located: bool = False
     extra: dict[str, float] = field(default_factory=dict)
+    #: States kept half a step behind, and how they get to the step's end.
+    late: dict[str, Expression] = field(default_factory=dict)
 
 
 class _Lowering:
@@ -117,6 +124,8 @@ class _Lowering:
             self.add_slopes()
             for work in self.works.values():
                 work.groups = ONE_STAGE[self.method](work.population, work.slopes)
+                if self.method == "default":
+                    self.stagger(work)
                 work.located = self.method in LOCATED and can_locate(work.population)
         self.find_published()
         phases = (
@@ -128,7 +137,7 @@ class _Lowering:
         phases.extend(tested)
         phases.append(Phase("send"))
         phases.append(Phase("record"))
-        start = self.start_phases()
+        start = [*self.start_phases(), *self.half_phases()]
         for work in self.works.values():
             self.handlers(work)
         columns = self.columns()
@@ -186,6 +195,57 @@ class _Lowering:
             steps = np.floor(made.delays / step + 0.5).astype(np.int64)
             found.append(replace(made, delay_steps=steps, delays=None))
         return found
+
+    # --- states half a step apart -----------------------------------------------------------------
+
+    def stagger(self, work: _Work) -> None:
+        """Let the outermost layer of a splitting run half a step behind the others.
+
+        Its half step at the end of one step and the one at the beginning of the next then
+        are one. Only states that nobody but the population's own equations looks at qualify.
+        """
+        population = work.population
+        layers = layers_of(population, work.slopes)
+        if len(layers) < 2:
+            return
+        outer = set(layers[0])
+        written: set[str] = set()
+        for body in population.handlers.values():
+            written |= written_by(body)
+        for condition in population.conditions:
+            written |= written_by(condition.body)
+        looked_at: set[str] = set()
+        trees = self.condition_trees(work)
+        for body in population.handlers.values():
+            trees.extend(_trees(body, population))
+        for tree in trees:
+            looked_at |= closure(population, tree)
+        for other in self.works.values():
+            for read in other.population.reads.values():
+                if read.population == population.name:
+                    looked_at |= closure(population, Name(read.variable))
+            for assignment in other.population.assignments:
+                if isinstance(assignment, Collect):
+                    for part, variable in assignment.parts:
+                        if part == population.name:
+                            looked_at |= closure(population, Name(variable))
+        if outer & (written | looked_at):
+            return
+        work.groups = staggered(population, work.slopes, layers)
+        work.late = late_steps(population, work.slopes, layers[0])
+
+    def half_phases(self) -> list[Phase]:
+        """Return the opening half steps of states that run half a step apart."""
+        phases: list[Phase] = []
+        for name, work in self.works.items():
+            if not work.late:
+                continue
+            body = self.body(work)
+            body.late = {}
+            body.update([(state, tree, None) for state, tree in work.late.items()])
+            body.store()
+            phases.append(Phase("kernel", self.finish(f"open {name}", work, body, "kernel")))
+        return phases
 
     # --- slopes of attached currents ------------------------------------------------------------
 
@@ -339,6 +399,7 @@ class _Lowering:
             collect_lists=lists,
             heard=self.heard[population.name],
             scalar=scalar,
+            late=work.late if scalar else None,
         )
 
     def collect_list(self, population: Population, collect: Collect) -> str:
@@ -632,11 +693,20 @@ class _Lowering:
         found: list[RecordedColumn] = []
         for record in self.network.records:
             found.append(
-                RecordedColumn(record.name, record.path, record.population, record.variable,
+                RecordedColumn(record.name, record.path, record.population,
+                               self.recorded(record.population, record.variable),
                                record.instance, record.dimension)
             )
-        self.value_functions({(r.population, r.variable) for r in self.network.records})
+        self.value_functions(
+            {(r.population, self.recorded(r.population, r.variable))
+             for r in self.network.records}
+        )
         return tuple(found)
+
+    def recorded(self, population: str, variable: str) -> str:
+        """Return the name under which a variable is recorded at the step's end."""
+        late = self.works[population].late
+        return f"{variable}{NOW}" if variable in late else variable
 
     def value_functions(self, wanted: set[tuple[str, str]]) -> None:
         """Make scalar functions for derived variables that are read one by one."""
@@ -648,12 +718,14 @@ class _Lowering:
         pending = sorted(wanted)
         while pending:
             population, variable = pending.pop()
-            if (population, variable) in done or not self.derived(population, variable):
+            if (population, variable) in done or not (
+                self.derived(population, variable) or variable.endswith(NOW)
+            ):
                 continue
             done.add((population, variable))
             work = self.works[population]
             body = self.body(work, scalar=True)
-            value = body.value(variable)
+            value = body.value(variable.removesuffix(NOW))
             if not isinstance(value, Name):
                 value = body.stored(variable, value)
             assert isinstance(value, Name)

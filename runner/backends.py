@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..converter.network import Array
 from ..errors import UsageError
-from .build import build
+from .build import build, kernel_flags
 from .cuda_host_run import CudaHostRun
 from .native import NativeRun
 from .native_phases import NativePhases
@@ -41,14 +41,10 @@ class Backend:
     start: Callable[[Plan, Request], Running]
 
 
-#: Flags of kernels: vectorised, without the flags that would hide NaN and infinity.
-FAST = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
-
-
 def start_cpp(plan: Plan, request: Request) -> Running:
     """Compile (or find in the cache) and load."""
     if plan.program.schedule == "phases":
-        library = build(plan.text, FAST)
+        library = build(plan.text, kernel_flags())
         names = plan.buffers
         return NativePhases(plan.program, library, names, request.threads or 1)  # type: ignore[arg-type]
     library = build(plan.text)

@@ -8,7 +8,7 @@ Hodgkin-Huxley equations and their like, at the cost of exponential Euler.
 
 from __future__ import annotations
 
-from ...converter.expressions import Binary, Expression, Name, Number
+from ...converter.expressions import Binary, Choose, Expression, Name, Number
 from ...converter.network import Population
 from ...converter.simplify import simplify
 from .exponential import exponential_step
@@ -27,6 +27,34 @@ def structured(population: Population, slopes: Slopes) -> Groups:
     middle = _group(population, inner, slopes, DT)
     after = tuple(_group(population, layer, slopes, HALF_DT) for layer in reversed(outer))
     return (*before, middle, *after)
+
+
+def staggered(
+    population: Population, slopes: Slopes, layers: tuple[tuple[str, ...], ...]
+) -> Groups:
+    """Return the same splitting with the outermost layer half a step behind the others.
+
+    That layer's half steps of two neighbouring steps see the same values and are one.
+    """
+    first, *outer = layers[:-1]
+    before = tuple(_group(population, layer, slopes, HALF_DT) for layer in outer)
+    after = tuple(_group(population, layer, slopes, HALF_DT) for layer in reversed(outer))
+    opening = _group(population, first, slopes, DT)
+    middle = _group(population, layers[-1], slopes, DT)
+    return (opening, *before, middle, *after)
+
+
+def late_steps(
+    population: Population, slopes: Slopes, layer: tuple[str, ...]
+) -> dict[str, Expression]:
+    """Return how each state of the outermost layer gets half a step on."""
+    found: dict[str, Expression] = {}
+    for update in _group(population, layer, slopes, HALF_DT):
+        value = update.value
+        if update.guard is not None:
+            value = Choose(update.guard, value, found.get(update.state, Name(update.state)))
+        found[update.state] = value
+    return found
 
 
 def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], ...]:
