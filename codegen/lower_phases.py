@@ -48,7 +48,7 @@ from .lower_steps import attached_order, delivery_of, layout_of, step_count
 from .methods.euler import euler
 from .methods.exponential import exponential_euler
 from .methods.runge_kutta import TABLEAUS, Tableau
-from .methods.structured import late_steps, layers_of, staggered, structured
+from .methods.structured import is_linear, late_steps, layers_of, staggered, structured
 from .methods.updates import Groups, Slopes, closure, slope
 from .program import (
     CollectList,
@@ -230,6 +230,8 @@ class _Lowering:
                         if part == population.name:
                             looked_at |= closure(population, Name(variable))
         if outer & (written | looked_at):
+            return
+        if not all(is_linear(population, work.slopes, state) for state in outer):
             return
         work.groups = staggered(population, work.slopes, layers)
         work.late = late_steps(population, work.slopes, layers[0])

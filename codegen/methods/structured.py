@@ -71,7 +71,9 @@ def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], 
         for state, values in rates.items()
     }
     users = {state: sum(state in used for used in uses.values()) for state in rates}
-    remaining = sorted(rates, key=lambda state: users[state])
+    # Linear states go to the outside, where their steps are exact; the membrane stays inside.
+    linear = {state for state in rates if is_linear(population, slopes, state)}
+    remaining = sorted(rates, key=lambda state: (state not in linear, users[state]))
     layers: list[tuple[str, ...]] = []
     while remaining:
         layer: list[str] = []
@@ -85,6 +87,16 @@ def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], 
         layers.append(tuple(sorted(layer)))
         remaining = [state for state in remaining if state not in layer]
     return tuple(layers)
+
+
+def is_linear(population: Population, slopes: Slopes, state: str) -> bool:
+    """Tell whether a state's derivative is linear in the state itself."""
+    for rate in population.derivatives:
+        if rate.state == state:
+            found = slope(population, rate.value, state, slopes)
+            if found is None or state in closure(population, found):
+                return False
+    return True
 
 
 def _group(
