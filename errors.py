@@ -22,6 +22,9 @@ SHOWN_WIDTH = 160
 #: Faults shown in full before the rest is only counted.
 SHOWN_FAULTS = 50
 
+#: Known names that a hint lists where none of them is near.
+SHOWN_NAMES = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -157,3 +160,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return a hint with the known name nearest to `name`, if one is near."""
     near = get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]!r}?" if near else None
+
+
+def one_of(name: str, known: Iterable[str]) -> str | None:
+    """Return a hint with the known name nearest to `name`, else with all, if they are few.
+
+    >>> one_of("spike", ["in", "out"]), one_of("spkie", ["spike"]), one_of("spike", [])
+    ('there are in, out', "did you mean 'spike'?", None)
+    """
+    known = tuple(dict.fromkeys(known))
+    near = did_you_mean(name, known)
+    if near is not None or not 0 < len(known) <= SHOWN_NAMES:
+        return near
+    return f"there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"

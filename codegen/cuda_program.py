@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from .program import Program
 
+#: Threads of a block, at most; a multiple of a warp.
+BLOCK = 256
+
 
 @dataclass(frozen=True, slots=True)
 class FaultBits:

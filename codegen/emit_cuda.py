@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..converter.network import Assign
 from ..errors import InternalError, UsageError
-from .cuda_program import column_groups, fault_bits
+from .cuda_program import BLOCK, column_groups, fault_bits
 from .device_events import (
     Events,
     Keys,
@@ -31,9 +31,6 @@ from .located import CROSSED
 from .print_c import identifier, number
 from .program import Delivery, Flag, Function, Layout, Program
 from .templates import render
-
-#: Threads of a block, at most; a multiple of a warp.
-BLOCK = 256
 
 CUDA = Dialect(
     inline="LS_FN",

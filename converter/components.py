@@ -70,6 +70,9 @@ class ComponentReader:
             self.faults.error(f"{element.tag} needs the attribute 'type'", element.place)
             return None
         found = self.types.get(wanted)
+        if found is not None and found.name == "population" and lists_instances(element):
+            # A population with its cells listed, whose writer left out the type.
+            found = self.types.get("populationList", found)
         if found is None:
             at = self.locate(element, "type") if given == wanted else element.place
             self.faults.error(
@@ -102,9 +105,29 @@ class ComponentReader:
         }
         self._unknown_attributes(element, kind)
         parts = tuple(self._parts(element, kind))
+        if kind.is_a("populationList"):
+            self._check_size(element, parts)
         return Component(
             element.get("id"), element.tag, kind, element.place, values, texts, references, parts
         )
+
+    def _check_size(
+        self, element: Element, parts: tuple[tuple[str, str, Component | ComponentTable], ...]
+    ) -> None:
+        size = element.get("size")
+        listed = sum(
+            1 if isinstance(part, Component) else part.rows
+            for slot, _, part in parts
+            if slot == "instances"
+        )
+        if size is not None and size.strip() != str(listed):
+            # Official examples have it (Ex26): the list counts, as in the reference.
+            self.faults.warning(
+                f"the size of {_describe(element)} is {size!r}, and it lists {listed} "
+                "instances, which count",
+                self.locate(element, "size"),
+                f'write size="{listed}", or leave it out',
+            )
 
     def _extended(self, element: Element, seen: frozenset[str]) -> Element:
         """Return `element` with what the component that it extends gives."""
@@ -355,6 +378,11 @@ def _missing_rows(column: Column) -> NDArray[np.intp]:
     if column.kind == "text":
         return np.flatnonzero(column.codes < 0)
     return np.empty(0, dtype=np.intp)
+
+
+def lists_instances(element: Element) -> bool:
+    """Tell whether `element` has `instance` elements in it."""
+    return any(part.tag == "instance" for part in element.children)
 
 
 def _describe(element: Element) -> str:

@@ -6,10 +6,10 @@ dimensionally loose, and our tests hold ours against them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from ..errors import Faults, Place, did_you_mean
+from ..errors import Faults, Place, did_you_mean, one_of
 from .expressions import Expression, names
 from .model import (
     Actions,
@@ -20,6 +20,9 @@ from .model import (
     Regime,
 )
 from .units import NONE, TIME, Dimension, DimensionError, describe, infer
+
+#: Finds the place of an attribute of the element at a place.
+At = Callable[[Place, str], Place]
 
 
 def infer_dimensions(
@@ -79,12 +82,15 @@ def _of_definition(
 
 
 def check_dimensions(
-    types: Mapping[str, ComponentType], constants: Mapping[str, ConstantValue], faults: Faults
+    types: Mapping[str, ComponentType],
+    constants: Mapping[str, ConstantValue],
+    faults: Faults,
+    at: At,
 ) -> None:
     """Note a fault for every unknown name and every dimension that does not fit."""
     for kind in types.values():
         if not kind.packaged:
-            _check_type(kind, constants, faults)
+            _check_type(kind, constants, faults, at)
 
 
 def known_dimensions(
@@ -110,16 +116,18 @@ def known_dimensions(
     return known
 
 
-def _check_type(kind: ComponentType, constants: Mapping[str, ConstantValue], faults: Faults) -> None:
+def _check_type(
+    kind: ComponentType, constants: Mapping[str, ConstantValue], faults: Faults, at: At
+) -> None:
     known = known_dimensions(kind, constants)
     if kind.dynamics is None:
         return
-    for expression, place, wanted, what in _expressions(kind.dynamics, known):
+    for expression, element, attribute, wanted, what in _expressions(kind.dynamics, known):
         unknown = sorted(names(expression) - known.keys())
         for name in unknown:
             faults.error(
                 f"{what} of {kind.name!r} uses {name!r}, which is not defined there",
-                place,
+                at(element, attribute),
                 did_you_mean(name, known)
                 or "declare it as a Parameter, a Requirement or a variable",
             )
@@ -128,23 +136,29 @@ def _check_type(kind: ComponentType, constants: Mapping[str, ConstantValue], fau
         try:
             found = infer(expression, known)
         except DimensionError as fault:
-            faults.error(f"{what} of {kind.name!r} mixes dimensions: {fault}", place)
+            faults.error(
+                f"{what} of {kind.name!r} mixes dimensions: {fault}",
+                at(element, attribute),
+                "multiply or divide by a Parameter or Constant that has the missing dimension",
+            )
             continue
         if wanted is not None and found is not None and found != wanted:
             faults.error(
                 f"{what} of {kind.name!r} has {describe(found)}, but {describe(wanted)} is needed",
-                place,
+                at(element, attribute),
+                f"it lacks a factor with {describe(wanted / found)}",
             )
     _check_names(kind, kind.dynamics, faults)
 
 
-_Checked = tuple[Expression, Place, Dimension | None, str]
+#: An expression, where its element stands, its attribute, its dimension, what it is.
+_Checked = tuple[Expression, Place, str, Dimension | None, str]
 
 
 def _expressions(
     dynamics: Dynamics, known: Mapping[str, Dimension | None]
 ) -> Iterator[_Checked]:
-    """Yield each expression, its place, the dimension that it must have, and what it is."""
+    """Yield each expression of a block of equations, and of its regimes."""
     yield from _of_block(dynamics, known)
     for regime in dynamics.regimes:
         yield from _of_block(regime, known)
@@ -155,15 +169,17 @@ def _of_block(
 ) -> Iterator[_Checked]:
     for variable in block.derived_variables:
         if variable.value is not None:
-            yield variable.value, variable.place, known[variable.name], f"{variable.name!r}"
+            yield variable.value, variable.place, "value", known[variable.name], (
+                f"{variable.name!r}"
+            )
         for condition, value in variable.cases:
             if condition is not None:
-                yield condition, variable.place, NONE, f"a condition of {variable.name!r}"
-            yield value, variable.place, known[variable.name], f"a case of {variable.name!r}"
+                yield condition, variable.place, "", NONE, f"a condition of {variable.name!r}"
+            yield value, variable.place, "", known[variable.name], f"a case of {variable.name!r}"
     for derivative in block.time_derivatives:
         of_variable = known.get(derivative.variable)
         wanted = None if of_variable is None else of_variable / TIME
-        yield derivative.value, derivative.place, wanted, (
+        yield derivative.value, derivative.place, "value", wanted, (
             f"the derivative of {derivative.variable!r}"
         )
     starts = block.on_start if isinstance(block, Dynamics) else (block.on_entry,)
@@ -172,7 +188,7 @@ def _of_block(
     for event in block.on_events:
         yield from _of_actions(event.actions, known)
     for on_condition in block.on_conditions:
-        yield on_condition.test, on_condition.place, NONE, "a condition"
+        yield on_condition.test, on_condition.place, "test", NONE, "a condition"
         yield from _of_actions(on_condition.actions, known)
 
 
@@ -181,6 +197,7 @@ def _of_actions(actions: Actions, known: Mapping[str, Dimension | None]) -> Iter
         yield (
             assignment.value,
             assignment.place,
+            "value",
             known.get(assignment.variable),
             f"the assignment to {assignment.variable!r}",
         )
@@ -197,7 +214,7 @@ def _check_names(kind: ComponentType, dynamics: Dynamics, faults: Faults) -> Non
                 faults.error(
                     f"{kind.name!r} has no StateVariable {derivative.variable!r}",
                     derivative.place,
-                    did_you_mean(derivative.variable, states),
+                    one_of(derivative.variable, states),
                 )
         starts = block.on_start if isinstance(block, Dynamics) else (block.on_entry,)
         every = [*starts, *(e.actions for e in block.on_events),
@@ -208,7 +225,7 @@ def _check_names(kind: ComponentType, dynamics: Dynamics, faults: Faults) -> Non
                     faults.error(
                         f"{kind.name!r} has no StateVariable {assignment.variable!r}",
                         assignment.place,
-                        did_you_mean(assignment.variable, assignable),
+                        one_of(assignment.variable, assignable),
                     )
             for port, place in actions.events:
                 declared = kind.ports.get(port)
@@ -216,13 +233,13 @@ def _check_names(kind: ComponentType, dynamics: Dynamics, faults: Faults) -> Non
                     faults.error(
                         f"{kind.name!r} has no out port {port!r}",
                         place,
-                        did_you_mean(port, kind.ports),
+                        one_of(port, kind.ports),
                     )
             if actions.transition is not None and actions.transition[0] not in regimes:
                 faults.error(
                     f"{kind.name!r} has no regime {actions.transition[0]!r}",
                     actions.transition[1],
-                    did_you_mean(actions.transition[0], regimes),
+                    one_of(actions.transition[0], regimes),
                 )
         for event in block.on_events:
             declared = kind.ports.get(event.port)
@@ -230,7 +247,7 @@ def _check_names(kind: ComponentType, dynamics: Dynamics, faults: Faults) -> Non
                 faults.error(
                     f"{kind.name!r} has no in port {event.port!r}",
                     event.place,
-                    did_you_mean(event.port, kind.ports),
+                    one_of(event.port, kind.ports),
                 )
     for variable in (*dynamics.state_variables, *dynamics.derived_variables):
         exposure = kind.exposures.get(variable.exposure or "")
@@ -246,5 +263,5 @@ def _check_names(kind: ComponentType, dynamics: Dynamics, faults: Faults) -> Non
             faults.error(
                 f"{kind.name!r} has no Exposure {variable.exposure!r}",
                 variable.place,
-                did_you_mean(variable.exposure, kind.exposures),
+                one_of(variable.exposure, kind.exposures),
             )

@@ -252,31 +252,37 @@ class Initialiser:
         """Do `steps` for the instances `index` of `group`."""
         if not index.size:
             return
+        everyone = len(index) == group.size
         for step in steps:
             if isinstance(step.statement, Collect):
-                value: Value = self.collected(group, step.statement)[index]
+                value: Value = self.collected(group, step.statement)
+                value = value if everyone else value[index]
             else:
-                value = self.value(group, step, index)
+                value = self.value(group, step, None if everyone else index)
             if step.target is not None:
-                self.store(step.target, index, value)
+                self.store(step.target, None if everyone else index, value)
             elif step.body:
                 chosen = np.broadcast_to(np.asarray(value), index.shape)
                 self.execute(group, step.body, index[chosen.astype(bool)])
 
-    def store(self, target: Array, index: Index, value: Value) -> None:
+    def store(self, target: Array, index: Index | None, value: Value) -> None:
         """Put values in their place, and note whether they differ from what was there."""
-        before = target[index].tobytes()
-        target[index] = value
-        if target[index].tobytes() != before:
+        place = slice(None) if index is None else index
+        before = np.array(target[place]).view(np.int64)
+        target[place] = value
+        if not np.array_equal(before, np.ascontiguousarray(target[place]).view(np.int64)):
             self.changes += 1
 
-    def value(self, group: Group, step: _Step, index: Index) -> Value:
-        """Return the value of a step's expression for the instances `index`."""
+    def value(self, group: Group, step: _Step, index: Index | None) -> Value:
+        """Return the value of a step's expression for the instances `index`; None: for all."""
         assert step.tree is not None
-        known = {
-            name: array[index] if at is None else array[at[index]]
-            for name, array, at in step.sources
-        }
+        if index is None:
+            known = {n: array if at is None else array[at] for n, array, at in step.sources}
+        else:
+            known = {
+                name: array[index] if at is None else array[at[index]]
+                for name, array, at in step.sources
+            }
         try:
             return evaluate_quietly(step.tree, known, self.draw)
         except UnknownName as name:

@@ -124,6 +124,11 @@ class TreeBuilder:
             for slot, kind, part in component.parts
             if kind == "child" and isinstance(part, Component)
         }
+        for slot in component.type.child.keys() & component.references.keys():
+            # `<cell morphology="m">`: the child is written elsewhere.
+            written = self.component(component.references[slot], parent, component.place)
+            if slot not in named and written is not None:
+                named[slot] = written
         for slot in hash_order(named):
             node.children[slot] = self.tree(
                 named[slot], group, node, slot, (*path, slot), consolidated=consolidated

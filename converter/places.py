@@ -41,6 +41,11 @@ def attribute_place_in_table(
     return _value_place(document, table.place_of(row), name, offset)
 
 
+def place_of_attribute(document: Document, place: Place, name: str) -> Place:
+    """Return where the value of an attribute of the element at `place` begins, or `place`."""
+    return _value_place(document, place, name, 0) if name else place
+
+
 def text_place(document: Document, element: Element) -> Place:
     """Return where the element's text begins, or the element's place if it has none."""
     source = _text_source(document, element.place)

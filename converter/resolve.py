@@ -14,6 +14,7 @@ from .derived_parameters import derive_parameters
 from .dimensions import check_dimensions, infer_dimensions
 from .document import Document, Element, Table
 from .model import Component, ComponentType, Model
+from .places import place_of_attribute
 from .read import attribute_place, with_lines
 
 #: Top-level elements that are the language's own; every other one is a component.
@@ -42,6 +43,9 @@ def _resolve(document: Document, faults: Faults) -> Model:
     def locate(element: Element, name: str) -> Place:
         return attribute_place(document, element, name)
 
+    def at(place: Place, attribute: str) -> Place:
+        return place_of_attribute(document, place, attribute)
+
     def packaged(place: Place) -> bool:
         source = document.sources.get(place.file)
         # A model's own copy of an official file counts as ours: it is as loose in places.
@@ -62,7 +66,7 @@ def _resolve(document: Document, faults: Faults) -> Model:
     )
     types = type_reader.read_all(e for e in elements if e.tag == "ComponentType")
     types = infer_dimensions(types, global_constants)
-    check_dimensions(types, global_constants, faults)
+    check_dimensions(types, global_constants, faults, at)
     if faults.errors:
         # Components of types that are wrong would only repeat their faults.
         broken_types = True

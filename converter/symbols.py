@@ -339,7 +339,7 @@ def unknown(symbols: Symbols, node: Node, name: str, what: str) -> None:
         f"{what} of {node.id or node.type.name!r} needs {name!r}, which nothing around it "
         f"supplies",
         node.place,
-        did_you_mean(name, known),
+        did_you_mean(name, known) or f"give it a parent that has {name!r}",
     )
 
 

@@ -10,6 +10,7 @@ from ..converter.network import Array
 from ..errors import UsageError
 from .build import build, kernel_flags
 from .cuda_host_run import CudaHostRun
+from .cuda_run import CudaRun
 from .native import NativeRun
 from .native_phases import NativePhases
 from .plan import Plan
@@ -53,7 +54,7 @@ def start_cpp(plan: Plan, request: Request) -> Running:
 
 def start_cuda(plan: Plan, request: Request) -> Running:
     """Compile for the GPU (or find in the cache), load and copy everything there."""
-    raise UsageError("not there yet")
+    return CudaRun(plan.program, plan.text, plan.buffers)  # type: ignore[arg-type]
 
 
 #: Flags of CUDA text on the host: no contraction, so that it can be compared.

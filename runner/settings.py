@@ -16,6 +16,8 @@ from .plan import Plan
 from .request import Request
 from .results import refusal
 
+EVENT_FORMATS = ("TIME_ID", "ID_TIME")
+
 #: The stream of the counter-based generator that initial values draw from.
 START_STREAM = 2**63
 
@@ -72,6 +74,13 @@ def check_outputs(simulation: Simulation, faults: Faults) -> None:
                 f"the output file {name!r} {reason}",
                 output.place,
                 "give it a relative name inside the output folder, used once",
+            )
+    for file in simulation.events:
+        if file.format not in EVENT_FORMATS:
+            faults.error(
+                f"an EventOutputFile has no format {file.format!r}",
+                file.place,
+                f"there are {' and '.join(EVENT_FORMATS)}",
             )
 
 

@@ -44,8 +44,8 @@ REFUSED = {
     "m17_fn_mod": ((5, 162), "'%' cannot stand in an expression"),
     "m17_fn_pow": ((5, 160), "no function is called 'pow'"),
     "m18_nan": ((6, 1), "'a' of 'e' starts as NaN"),
-    "m19_dimerr": ((5, 113), "'a' of 'F' has the dimension of V"),
-    "m20_dimerr_deriv": ((5, 174), "the derivative of 'a' of 'F' has the dimension of V"),
+    "m19_dimerr": ((5, 163), "'a' of 'F' has the dimension of V"),
+    "m20_dimerr_deriv": ((5, 210), "the derivative of 'a' of 'F' has the dimension of V"),
 }
 
 pytestmark = pytest.mark.skipif(
