@@ -71,9 +71,10 @@ def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], 
         for state, values in rates.items()
     }
     users = {state: sum(state in used for used in uses.values()) for state in rates}
-    # Linear states go to the outside, where their steps are exact; the membrane stays inside.
+    # The membrane stays inside. Among equals a nonlinear state goes outside: two half steps
+    # err a quarter of what one whole step does.
     linear = {state for state in rates if is_linear(population, slopes, state)}
-    remaining = sorted(rates, key=lambda state: (state not in linear, users[state]))
+    remaining = sorted(rates, key=lambda state: (users[state], state in linear))
     layers: list[tuple[str, ...]] = []
     while remaining:
         layer: list[str] = []
