@@ -102,8 +102,12 @@ class _Analysis:
         return found
 
     def gather(
-        self, function: Function, body: tuple[Statement, ...], found: _Effects,
-        running: tuple[str, ...], outer: frozenset[str] = frozenset(),
+        self,
+        function: Function,
+        body: tuple[Statement, ...],
+        found: _Effects,
+        running: tuple[str, ...],
+        outer: frozenset[str] = frozenset(),
     ) -> None:
         """Add what `body` does; `outer` are the locals of enclosing blocks."""
         own: set[str] = set()
@@ -204,7 +208,9 @@ class _Analysis:
         if any(found.ordered for found in effects.values()):
             return False
         sites = [
-            (name, port) for name in below for port in effects[name].emits
+            (name, port)
+            for name in below
+            for port in effects[name].emits
             if (name, port) in self.any_delay
         ]
         reached = [self.reach(site, self.immediate) for site in sites]

@@ -22,13 +22,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..converter.expressions import ONE, ZERO, Binary, Expression, Name, substitute
-from ..converter.network import Assign, Emit, Network, Population, Statement, When
+from ..converter.network import (
+    Assign,
+    Collect,
+    Derivative,
+    Emit,
+    Network,
+    Population,
+    Statement,
+    Variable,
+    When,
+)
 from ..converter.simplify import simplify
-from .body import Body
 from .lower_cable import MIDDLE, CableLowering, is_pool, rated, trees_of
 from .lower_phases import _Work
 from .methods.updates import DT, Groups, Update, slope
-from .program import Layout, Phase, Program
+from .program import Phase, Program
 
 END = simplify(Binary("+", Name("t"), DT))
 
@@ -44,7 +53,8 @@ class NeuronLowering(CableLowering):
     def __init__(self, network: Network) -> None:
         self.lagging: dict[str, dict[str, Expression]] = {}
         self.rows: dict[tuple[str, str], str] = {}
-        super().__init__(self.with_lags(network), "neuron")
+        self.tied = below_cables(network)
+        super().__init__(self.with_rows(self.with_lags(network)), "neuron")
 
     def members(self) -> frozenset[str]:
         """Return all populations."""
@@ -69,6 +79,42 @@ class NeuronLowering(CableLowering):
             populations.append(with_held(population, set(values)))
         return replace(network, populations=tuple(populations))
 
+    def with_rows(self, network: Network) -> Network:
+        """Return `network` with recorded currents read as they were when they were used."""
+        populations = {p.name: p for p in network.populations}
+        records = []
+        for record in network.records:
+            population = populations[record.population]
+            if not is_current(population, record.variable, self.tied):
+                records.append(record)
+                continue
+            key = (record.population, record.variable)
+            self.rows[key] = f"{record.variable}__row"
+            records.append(replace(record, variable=self.rows[key]))
+        for (name, variable), row in self.rows.items():
+            population = populations[name]
+            kept = replace(population.variables[variable], name=row, kind="state")
+            populations[name] = replace(
+                population, variables={**population.variables, row: kept}
+            )
+        return replace(
+            network, records=tuple(records), populations=tuple(populations.values())
+        )
+
+    def keep_rows(self) -> list[Phase]:
+        """Return the kernels that keep what is recorded of the present currents."""
+        phases: list[Phase] = []
+        for name in dict.fromkeys(name for name, _ in self.rows):
+            work = self.works[name]
+            body = self.body(work)
+            body.published = frozenset(self.fresh.get(name, ()))
+            body.clock = MIDDLE
+            for (of, variable), row in self.rows.items():
+                if of == name:
+                    body.statements.append(Assign(row, body.value(variable)))
+            phases.append(Phase("kernel", self.finish(f"keep {name}", work, body, "kernel")))
+        return phases
+
     # --- the order of a step -----------------------------------------------------------------------
 
     def program(self) -> Program:
@@ -76,6 +122,7 @@ class NeuronLowering(CableLowering):
         made = super().program()
         at = next(n for n, phase in enumerate(made.phases) if phase.kind == "tick")
         tick, deliver, *tested, send, record = made.phases[at:]
+        tick = replace(tick, name="added")
         phases = (*tested, send, deliver, *made.phases[:at], tick, record)
         return replace(made, phases=phases, start=())
 
@@ -99,7 +146,10 @@ class NeuronLowering(CableLowering):
         for work in moving:
             if is_pool(work.population) or potential_of(work.population) is not None:
                 wanted |= self.needed(work, trees_of(work, groups[work.population.name]))
+        for name, variable in self.rows:
+            wanted |= self.needed(self.works[name], [Name(variable)])
         phases.extend(self.publish_fresh(wanted, MIDDLE))
+        phases.extend(self.keep_rows())
         cells = [w for w in moving if potential_of(w.population) is not None]
         for work in cells:
             first, *rest = groups[work.population.name]
@@ -129,14 +179,41 @@ class NeuronLowering(CableLowering):
                 step = Binary("*", DT, rate.value)
                 others.append(Update(rate.state, Binary("+", Name(rate.state), step), rate.guard))
                 continue
-            found = slope(population, rate.value, v, work.slopes) or ZERO
+            value, extra = self.split(work, rate)
+            others.extend(extra)
+            found = slope(work.population, value, v, work.slopes) or ZERO
             below = simplify(Binary("-", ONE, Binary("*", DT, found)))
-            step = simplify(Binary("/", Binary("*", DT, rate.value), below))
+            step = simplify(Binary("/", Binary("*", DT, value), below))
             first.append(Update(v, Binary("+", Name(v), step), rate.guard))
         others.extend(
             Update(symbol, value) for symbol, value in self.lagging[population.name].items()
         )
         return (tuple(first), tuple(others)) if v is not None else (tuple(others),)
+
+    def split(self, work: _Work, rate: Derivative) -> tuple[Expression, list[Update]]:
+        """Return a potential's rate as a step sees it, and what is to be held for the next.
+
+        The export of a cell with other states computes its own current along with them and
+        holds it; what is attached to the cell acts at once.
+        """
+        population = work.population
+        if not any(d.state != rate.state for d in population.derivatives):
+            return rate.value, []
+        attached: Expression = ZERO
+        for assignment in population.assignments:
+            if isinstance(assignment, Collect):
+                found = slope(population, rate.value, assignment.variable, {})
+                if found is not None:
+                    part = Binary("*", found, Name(assignment.variable))
+                    attached = simplify(Binary("+", attached, part))
+        held = f"{rate.state}__own"
+        if held not in population.variables:
+            variable = Variable(held, "state", None, held)
+            work.population = replace(
+                population, variables={**population.variables, held: variable}
+            )
+        own = simplify(Binary("-", rate.value, attached))
+        return simplify(Binary("+", Name(held), attached)), [Update(held, own, rate.guard)]
 
     def switch(self, works: list[_Work]) -> list[Phase]:
         """Return the tests of generators at the middle of the step."""
@@ -170,14 +247,6 @@ class NeuronLowering(CableLowering):
         body.store()
         name = f"move {len(self.functions)} {work.population.name}"
         return [Phase("kernel", self.finish(name, work, body, "kernel"))]
-
-    def body(self, work: _Work, *, scalar: bool = False) -> Body:
-        """Return an empty body."""
-        return super().body(work, scalar=scalar)
-
-    def layout(self, work: _Work) -> Layout:
-        """Return the layout of a population."""
-        return super().layout(work)
 
 
 def potential_of(population: Population) -> str | None:
@@ -228,6 +297,24 @@ def computed_with_states(population: Population, symbol: str) -> bool:
         path.rpartition("/")[0] for path in population.exposures if path.endswith("/fcond")
     }
     return any(label.startswith(f"{gate}/") for gate in gates)
+
+
+def below_cables(network: Network) -> frozenset[str]:
+    """Return the populations of compartments and everything attached below them."""
+    found: set[str] = set()
+    for population in network.populations:
+        if population.cable is not None or population.parent in found:
+            found.add(population.name)
+    return frozenset(found)
+
+
+def is_current(population: Population, symbol: str, tied: frozenset[str]) -> bool:
+    """Tell whether a variable is computed with the currents, before the potentials advance."""
+    if population.name not in tied or is_pool(population):
+        return False
+    return any(a.variable == symbol for a in population.assignments) and (
+        population.exposures.get("caConc") != symbol
+    )
 
 
 def with_held(population: Population, names: set[str]) -> Population:

@@ -6,9 +6,10 @@ import re
 
 from ..errors import UsageError
 from .emit_cuda import emit_cuda
+from .emit_numpy_steps import emit_numpy_steps
 from .emit_phases import emit_phases
-from .emit_steps import BufferName, emit_steps
-from .program import Program
+from .emit_steps import emit_steps
+from .program import BufferName, Program
 
 
 def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[BufferName, ...]]:
@@ -24,6 +25,13 @@ def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[Buffer
                 "choose another method than jlems, or --backend cpp"
             )
         return emit_cuda(program, name)
+    if backend == "numpy":
+        if program.schedule != "steps":
+            raise UsageError(
+                "the backend 'numpy' follows the reference's order of steps alone: choose "
+                "--method jlems, or --backend cpp"
+            )
+        return emit_numpy_steps(program, name)
     if program.schedule == "phases":
         return emit_phases(program, name)
     return emit_steps(program, name)

@@ -25,11 +25,10 @@ from .device_events import (
     reach,
     sums_of,
 )
-from .emit_steps import BufferName
 from .kernel_text import Dialect, KernelText, uniform
 from .located import CROSSED
 from .print_c import identifier, number
-from .program import Delivery, Flag, Function, Layout, Program
+from .program import BufferName, Delivery, Flag, Function, Layout, Program
 from .templates import render
 
 CUDA = Dialect(
@@ -324,13 +323,15 @@ class _Emitter:
                 *(f"unsigned short *const flag_{identifier(CROSSED)} = {c};" for c in crossed),
                 OWN.format(size=layout.size) + " {",
                 *(f"    flag_{identifier(CROSSED)}[i] = 0;" for _ in crossed),
-                *(f"    {line}" for line in (*lines, *self.checks(layout, written))),
+                *(f"    {line}" for line in (*lines, *self.checks(function, layout, written))),
                 "}",
             ],
         }
 
-    def checks(self, layout: Layout, written: set[str]) -> list[str]:
+    def checks(self, function: Function, layout: Layout, written: set[str]) -> list[str]:
         """Return the lines that note a state that is no longer finite."""
+        # What advances a state does so for the time at the end of the step.
+        since = "s.step - s.begin" + (" + 1" if self.before_tick(function) else "")
         number_of = list(self.layouts).index(layout.name)
         lines: list[str] = []
         for n, name in enumerate(layout.checked):
@@ -343,9 +344,14 @@ class _Emitter:
             )
             lines.append(
                 f"if (!({load} - {load} == 0)) "
-                f"ls_not_finite(s, {place}ull + (unsigned long long)i, {self.bits.place});"
+                f"ls_not_finite(s, {since}, {place}ull + (unsigned long long)i, {self.bits.place});"
             )
         return lines
+
+    def before_tick(self, function: Function) -> bool:
+        """Tell whether a kernel runs before the time becomes that of the step's end."""
+        names = [phase.name or phase.kind for phase in self.program.phases]
+        return function.name in names[: names.index("tick")]
 
     # --- events -----------------------------------------------------------------------------------
 

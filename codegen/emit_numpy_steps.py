@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..converter.expressions import Expression, names
+from ..converter.expressions import Expression, Name
 from ..converter.network import (
     Advance,
     Assign,
@@ -23,10 +23,18 @@ from ..converter.network import (
 )
 from ..errors import InternalError
 from .batches import Batches, batches_of, handler_of
-from .emit_steps import DEPTH_LIMIT, BufferName
 from .print_c import identifier
 from .print_numpy import ArrayPrinter, NumberPrinter, number, risky
-from .program import AdvanceList, CollectList, Delivery, Function, Layout, Program
+from .program import (
+    DEPTH_LIMIT,
+    AdvanceList,
+    BufferName,
+    CollectList,
+    Delivery,
+    Function,
+    Layout,
+    Program,
+)
 from .templates import render
 
 #: From how many instances on arrays are faster than plain floats.
@@ -64,8 +72,9 @@ class _Scope:
     def forget_written(self, variables: set[str]) -> None:
         reads = self.layout.reads
         self.known -= variables
-        self.known -= {n for n in self.known if n in reads
-                       and reads[n].population == self.layout.name}
+        self.known -= {
+            n for n in self.known if n in reads and reads[n].population == self.layout.name
+        }
 
 
 class _Emitter:
@@ -85,9 +94,7 @@ class _Emitter:
         for delivery in program.deliveries:
             self.deliveries.setdefault((delivery.source, delivery.port), []).append(delivery)
         self.recorded = {(p.population, p.port) for p in program.ports}
-        self.functions = {
-            (f.population, handler_of(f)): f for f in program.functions
-        }
+        self.functions = {(f.population, handler_of(f)): f for f in program.functions}
         self.counter = 0
 
     # --- names -------------------------------------------------------------------------------
@@ -95,8 +102,7 @@ class _Emitter:
     def symbols_of(self, layout: Layout) -> dict[str, str]:
         """Return a Python identifier for every symbol of a population, all different."""
         locals_of = [
-            name for f in self.program.functions if f.population == layout.name
-            for name in f.locals
+            name for f in self.program.functions if f.population == layout.name for name in f.locals
         ]
         found: dict[str, str] = {}
         used: set[str] = set()
@@ -141,8 +147,9 @@ class _Emitter:
         )
 
     def ports_of(self, population: str) -> list[str]:
-        ports = {port for source, port in (*self.deliveries, *self.recorded)
-                 if source == population}
+        ports = {
+            port for source, port in (*self.deliveries, *self.recorded) if source == population
+        }
         return sorted(ports)
 
     # --- the whole ---------------------------------------------------------------------------
@@ -150,6 +157,11 @@ class _Emitter:
     def emit(self, source: str) -> tuple[str, tuple[BufferName, ...]]:
         together, handled = self.used_together()
         functions = [
+            self.arrival(delivery)
+            for delivery in self.program.deliveries
+            if self.arrives_together(delivery)
+        ]
+        functions += [
             self.emit_function(layout.name, port)
             for layout in self.program.layouts
             for port in self.ports_of(layout.name)
@@ -163,13 +175,14 @@ class _Emitter:
             source=source.replace("\n", " "),
             dt=number(self.program.step),
             functions=functions,
-            tables=[
-                f"{a.name}_advance = ({''.join(self.advance_name(p) + ', ' for p in a.populations)})"
-                for a in self.program.advance_lists
-            ],
+            tables=[self.advance_table(listed) for listed in self.program.advance_lists],
             advance_root=f"{self.advance_name(self.program.root)}(0)",
         )
         return text, tuple(self.buffers())
+
+    def advance_table(self, listed: AdvanceList) -> str:
+        """Return the line that names what advances each part of a list."""
+        return f"{listed.name}_advance = ({', '.join(map(self.advance_name, listed.populations))},)"
 
     def buffers(self) -> Iterator[BufferName]:
         for layout in self.program.layouts:
@@ -177,23 +190,24 @@ class _Emitter:
                 for name in symbols:
                     yield BufferName(self.buffer(layout.name, name), kind, layout.name, name)
             for name in layout.indices:
-                yield BufferName(
-                    self.index_buffer(layout.name, name), "index", layout.name, name
-                )
-        for listed in (*self.program.advance_lists, *self.program.collect_lists):
+                yield BufferName(self.index_buffer(layout.name, name), "index", layout.name, name)
+        lists: tuple[AdvanceList | CollectList, ...] = (
+            *self.program.advance_lists,
+            *self.program.collect_lists,
+        )
+        for listed in lists:
             yield BufferName(listed.name, "list", listed.name, "")
         for delivery in self.program.deliveries:
             yield BufferName(delivery.name, "delivery", delivery.name, "")
         for population, port in sorted(self.recorded):
-            yield BufferName(
-                f"recorded_{self.emitter(population, port)}", "port", population, port
-            )
+            yield BufferName(f"recorded_{self.emitter(population, port)}", "port", population, port)
 
     def used_together(self) -> tuple[set[str], set[tuple[str, str]]]:
         """Return the populations and the handlers that need text over arrays."""
         populations: set[str] = set()
         left = [
-            listed.populations[0] for listed in self.program.advance_lists
+            listed.populations[0]
+            for listed in self.program.advance_lists
             if self.goes_together(listed)
         ]
         while left:
@@ -225,16 +239,16 @@ class _Emitter:
         )
 
     def arrives_together(self, delivery: Delivery) -> bool:
-        return (
-            (delivery.target, delivery.handler) in self.batches.handlers
-            and _longest(delivery) >= self.batch
-        )
+        return (delivery.target, delivery.handler) in self.batches.handlers and _longest(
+            delivery
+        ) >= self.batch
 
     # --- functions of one instance -----------------------------------------------------------
 
     def function(self, function: Function, handler: str | None) -> dict[str, object]:
         name = (
-            self.advance_name(function.population) if handler is None
+            self.advance_name(function.population)
+            if handler is None
             else self.handler(function.population, handler)
         )
         scope = _Scope(self.layouts[function.population], function)
@@ -267,24 +281,28 @@ class _Emitter:
         scope.known.add(name)
         return text
 
-    def assign(self, target: str, tree: Expression, scope: _Scope) -> None:
-        """Write `target = tree`, in C's arithmetic where Python's refuses."""
+    def texts(self, tree: Expression, scope: _Scope) -> tuple[str, str]:
+        """Return `tree` in Python's arithmetic and, where that can refuse, in C's."""
 
         def load(name: str) -> str:
             return self.load(name, scope)
 
-        quick = NumberPrinter(load)(tree)
-        if not risky(tree):
+        careful = NumberPrinter(load, careful=True)(tree) if risky(tree) else ""
+        return NumberPrinter(load)(tree), careful
+
+    @staticmethod
+    def assign(target: str, texts: tuple[str, str], scope: _Scope) -> None:
+        quick, careful = texts
+        if not careful:
             scope.lines.append(f"{target} = {quick}")
             return
-        careful = NumberPrinter(load, careful=True)(tree)
         scope.lines.extend(
             ["try:", f"    {target} = {quick}", "except EDGES:", f"    {target} = {careful}"]
         )
 
     def stored(self, variable: str, scope: _Scope, every: str = "") -> str:
-        """Return the place of a variable, which is then also in a Python variable."""
-        scope.forget_written(set())
+        """Return where to put a variable's new value, which is then in a Python variable too."""
+        scope.forget_written({variable})
         scope.known.add(variable)
         buffer = self.buffer(scope.layout.name, variable)
         return f"{every}{buffer}[{scope.at}] = {self.local(scope, variable)}"
@@ -293,18 +311,15 @@ class _Emitter:
         layout = scope.layout
         match statement:
             case Assign(variable, value):
-                if variable in scope.function.locals:
-                    self.assign(self.local(scope, variable), value, scope)
-                    return
-                for name in sorted(names(value)):
-                    self.load(name, scope)
-                self.assign(self.stored(variable, scope), value, scope)
+                texts = self.texts(value, scope)
+                is_local = variable in scope.function.locals
+                place = self.local(scope, variable) if is_local else self.stored(variable, scope)
+                self.assign(place, texts, scope)
             case When(condition, body):
-                if risky(condition):
-                    test = self.fresh("test")
-                    self.assign(test, condition, scope)
-                else:
-                    test = NumberPrinter(lambda name: self.load(name, scope))(condition)
+                test, careful = self.texts(condition, scope)
+                if careful:
+                    self.assign("test", (test, careful), scope)
+                    test = "test"
                 inner = scope.inner()
                 self.block(body, inner)
                 scope.lines.append(f"if {test}:")
@@ -314,8 +329,9 @@ class _Emitter:
                 scope.lines.append(f"{self.emitter(layout.name, port)}(i)")
                 scope.forget()
             case Run(handler):
-                scope.lines.extend([*_DEEPER, f"{self.handler(layout.name, handler)}(i)",
-                                    "depth -= 1"])
+                scope.lines.extend(
+                    [*_DEEPER, f"{self.handler(layout.name, handler)}(i)", "depth -= 1"]
+                )
                 scope.forget()
             case Advance((name,)):
                 self.advance(self.lists[name], scope)
@@ -339,8 +355,7 @@ class _Emitter:
         first = listed.populations[0]
         loop = f"for k in range({name}_starts[i], {name}_starts[i + 1]):"
         called = (
-            self.advance_name(first) if listed.which is None
-            else f"{name}_advance[{name}_which[k]]"
+            self.advance_name(first) if listed.which is None else f"{name}_advance[{name}_which[k]]"
         )
         one_by_one = [loop, f"    {called}({name}_entries[k])"]
         if not self.goes_together(listed):
@@ -393,7 +408,8 @@ class _Emitter:
 
     def function_together(self, function: Function, handler: str | None) -> dict[str, object]:
         name = (
-            self.advance_name(function.population, together=True) if handler is None
+            self.advance_name(function.population, together=True)
+            if handler is None
             else self.handler(function.population, handler, together=True)
         )
         scope = _Scope(self.layouts[function.population], function, at="at")
@@ -431,11 +447,13 @@ class _Emitter:
             case Advance((name,)):
                 for part, population in enumerate(self.lists[name].populations):
                     below = self.fresh("below")
-                    scope.lines.extend([
-                        f"{below} = {name}.below({part}, {scope.at})",
-                        f"if {below} is not None:",
-                        f"    {self.advance_name(population, together=True)}({below})",
-                    ])
+                    scope.lines.extend(
+                        [
+                            f"{below} = {name}.below({part}, {scope.at})",
+                            f"if {below} is not None:",
+                            f"    {self.advance_name(population, together=True)}({below})",
+                        ]
+                    )
                 scope.forget()
             case Collect(variable, ((name, _),), reduce):
                 terms = "".join(f"all_{self.buffer(p, v)}, " for p, v in self.collects[name].parts)
@@ -446,9 +464,9 @@ class _Emitter:
                 values = [printer.load(state) for state in states]
                 size = len(states)
                 scope.lines.append(f"rates = np.zeros(({values[0]}.size, {size}, {size}))")
-                for (row, column), terms in rates.items():
-                    if terms:
-                        scope.lines.append(f"rates[:, {row}, {column}] = {''.join(terms)}")
+                for (row, column), added in rates.items():
+                    if added:
+                        scope.lines.append(f"rates[:, {row}, {column}] = {''.join(added)}")
                 joined = "".join(f"{value}, " for value in values)
                 scope.lines.append(f"flowed = all_flow(rates, dt, np.stack(({joined}), axis=1))")
                 for n, state in enumerate(states):
@@ -462,7 +480,7 @@ class _Emitter:
         printer = self.printer(scope)
         text = printer(value)
         # A bare name may be a window on a buffer, which later statements overwrite.
-        bare = text.isidentifier()
+        bare = isinstance(value, Name)
         if variable in scope.function.locals:
             varies = printer.varies(value)
             (scope.arrays.add if varies else scope.arrays.discard)(variable)
@@ -512,6 +530,14 @@ class _Emitter:
             lines.append("depth -= 1")
         return {"head": f"def {emitter}(i)", "lines": lines or ["pass"]}
 
+    def arrival(self, delivery: Delivery) -> dict[str, object]:
+        """Return the function that takes an event to an array of targets."""
+        handler = self.handler(delivery.target, delivery.handler, together=True)
+        return {
+            "head": f"def arrive_{delivery.name}(targets)",
+            "lines": [f"for at in rounds(targets): {handler}(at)"],
+        }
+
     def delivery_lines(self, delivery: Delivery) -> list[str]:
         name = delivery.name
         handler = self.handler(delivery.target, delivery.handler)
@@ -529,19 +555,16 @@ class _Emitter:
             one_by_one = [f"{loop} {handler}({target})"]
         if not self.arrives_together(delivery):
             return one_by_one
-        together = self.handler(delivery.target, delivery.handler, together=True)
         if delayed:
             many = [
                 f"for first, last, delay in runs(all_{name}_delays[start:stop]):",
                 f"    targets = all_{name}_targets[start + first:start + last]",
-                f"    if delay > 0.0: push(event_time + delay, {name}_arrive, targets)",
-                f"    else: {name}_arrive(targets)",
+                f"    if delay > 0.0: push(event_time + delay, arrive_{name}, targets)",
+                f"    else: arrive_{name}(targets)",
             ]
         else:
-            many = [f"{name}_arrive(all_{name}_targets[start:stop])"]
+            many = [f"arrive_{name}(all_{name}_targets[start:stop])"]
         return [
-            f"def {name}_arrive(targets):",
-            f"    for at in rounds(targets): {together}(at)",
             f"start, stop = {name}_starts[i], {name}_starts[i + 1]",
             f"if stop - start < {self.batch}:",
             *(f"    {line}" for line in one_by_one),
@@ -552,7 +575,7 @@ class _Emitter:
 
 _DEEPER = [
     "depth += 1",
-    f"if depth > {DEPTH_LIMIT}: raise TooDeep",
+    f"if depth > {DEPTH_LIMIT}: raise TooDeepError",
 ]
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ..converter.network import Assign
 from ..errors import InternalError
-from .emit_steps import BufferName
 from .kernel_text import CPP, KernelText, uniform
 from .located import CROSSED
 from .print_c import identifier, number
-from .program import Delivery, Flag, Function, Layout, Phase, Program, slope_name
+from .program import BufferName, Delivery, Flag, Function, Layout, Phase, Program, slope_name
 from .templates import render
 
 #: Events without delay that one step may exchange before they count as going in a circle.
@@ -214,6 +213,12 @@ class _Emitter:
                             f"m.{self.text.variable(layout, source)}, "
                             f"sizeof(real) * {layout.size});"
                         )
+                case "tick" if phase.name == "added":
+                    half = number(float(f"{self.program.step * 1e3:.12g}") / 2)
+                    lines.append("s.step++;")
+                    lines.append(f"s.clock += {half};")
+                    lines.append(f"s.clock += {half};")
+                    lines.append("s.t = s.clock * 1e-3;")
                 case "tick":
                     lines.append("s.step++;")
                     lines.append(f"s.t = (double)s.step * {number(self.program.step)};")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from ..converter.network import (
     Advance,
     Assign,
@@ -18,20 +15,17 @@ from ..converter.network import (
 )
 from ..errors import InternalError
 from .print_c import Printer, identifier, number
-from .program import AdvanceList, CollectList, Delivery, Function, Layout, Program
+from .program import (
+    DEPTH_LIMIT,
+    AdvanceList,
+    BufferName,
+    CollectList,
+    Delivery,
+    Function,
+    Layout,
+    Program,
+)
 from .templates import render
-
-DEPTH_LIMIT = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class BufferName:
-    """One pointer that the caller supplies: its C name and where its data lie."""
-
-    name: str
-    kind: str  # "variable", "parameter", "index", "list", "delivery", "port"
-    owner: str
-    key: str
 
 
 def emit_steps(program: Program, source: str) -> tuple[str, tuple[BufferName, ...]]:
@@ -118,7 +112,10 @@ class _Emitter:
             for name in layout.indices:
                 self.buffer(f"{self.pop[layout.name]}_at_{identifier(name)}", "index",
                             layout.name, name)
-        for listed in (*self.program.advance_lists, *self.program.collect_lists):
+        lists: tuple[AdvanceList | CollectList, ...] = (
+            *self.program.advance_lists, *self.program.collect_lists,
+        )
+        for listed in lists:
             for key in ("starts", "entries", *(("which",) if listed.which is not None else ())):
                 self.buffer(f"{listed.name}_{key}", "list", listed.name, key)
         for delivery in self.program.deliveries:
@@ -326,17 +323,3 @@ class _Emitter:
                     f"s.error_instance = i; return false; }}"
                 )
         return lines
-
-
-def recorded_ranges(program: Program, population: str, port: str) -> dict[int, list[int]]:
-    """Return, by instance, the numbers of the recorded ports that its events belong to."""
-    found: dict[int, list[int]] = {}
-    for number_of, recorded in enumerate(program.ports):
-        if recorded.population == population and recorded.port == port:
-            found.setdefault(recorded.instance, []).append(number_of)
-    return found
-
-
-def ordered_ports(program: Program) -> Mapping[str, int]:
-    """Return the number of each recorded port by name."""
-    return {port.name: n for n, port in enumerate(program.ports)}

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from ..converter.expressions import Binary, Choose, Expression, Number, calls, names
 from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
-from .emit_steps import BufferName
 from .located import CROSSED
 from .print_c import VECTOR, Printer, identifier, number
-from .program import CollectList, Delivery, Flag, Function, Layout, Program, Pull
+from .program import BufferName, CollectList, Delivery, Flag, Function, Layout, Program, Pull
 from .templates import render
 
 

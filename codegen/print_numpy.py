@@ -112,6 +112,8 @@ def _refusable(node: Expression) -> bool:
     match node:
         case Binary("/", _, Number(value)):
             return value == 0.0
+        case Binary("^", _, Number(2.0)):
+            return False
         case Binary("/" | "^", _, _):
             return True
         case Call(function, _):
@@ -137,12 +139,16 @@ class NumberPrinter:
                 return self.load(name)
             case Negative(operand):
                 return f"(-{self(operand)})"
+            case Binary("^", base, Number(2.0)):
+                # C compilers square so, and Java does.
+                inner = self(base)
+                return f"({inner} * {inner})" if isinstance(base, Name) else f"square({inner})"
             case Binary("^", base, exponent):
                 return f"{functions['pow']}({self(base)}, {self(exponent)})"
             case Binary("/", left, right) if self.careful and _refusable(tree):
                 return f"quotient({self(left)}, {self(right)})"
             case Binary(operator, left, right):
-                return f"({self(left)} {operator} {self(right)})"
+                return f"({_left(operator, left, self)} {operator} {self(right)})"
             case Choose(condition, then, otherwise):
                 return f"({self(then)} if {self(condition)} else {self(otherwise)})"
             case Call("draw", ()):
@@ -175,19 +181,32 @@ class ArrayPrinter:
                 return self.load(name)
             case Negative(operand):
                 return f"(-{self(operand)})"
+            case Binary("^", base, Number(2.0)):
+                return f"np.square({self(base)})"
             case Binary("^", base, exponent):
                 return f"{ARRAY['pow']}({self(base)}, {self(exponent)})"
             case Binary(operator, left, right):
                 symbol = {"and": "&", "or": "|"}.get(operator, operator)
-                return f"({self(left)} {symbol} {self(right)})"
-            case Choose(condition, then, otherwise) if not self.varies(condition):
-                return f"({self(then)} if {self(condition)} else {self(otherwise)})"
+                return f"({_left(operator, left, self)} {symbol} {self(right)})"
             case Choose(condition, then, otherwise):
                 return f"np.where({self(condition)}, {self(then)}, {self(otherwise)})"
             case Call(function, arguments):
                 return _call(ARRAY, function, arguments, self)
             case _:
                 raise InternalError(f"{tree!r} cannot be an array")
+
+
+#: Operators that a chain may mix: left to right without parentheses.
+CHAINS = (frozenset("+-"), frozenset("*/"), frozenset(("and",)), frozenset(("or",)))
+
+
+def _left(operator: str, left: Expression, printed: Callable[[Expression], str]) -> str:
+    """Return a left operand; long sums must not nest parentheses, of which Python takes 200."""
+    text = printed(left)
+    chained = isinstance(left, Binary) and any(
+        operator in chain and left.operator in chain for chain in CHAINS
+    )
+    return text[1:-1] if chained and text.startswith("(") else text
 
 
 def _call(

@@ -35,6 +35,9 @@ from ..converter.units import Dimension
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+#: Events without delay inside one another that a run accepts before it calls them a circle.
+DEPTH_LIMIT = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -67,7 +70,8 @@ class Phase:
 
     `kind`: "kernel" (run the function `name`), "locate" (advance the instances of population
     `name` that a kernel flagged, condition by condition), "move" (commit the second copy of states),
-    "tick" (the time becomes that of the step's end), "deliver" (events that are due),
+    "tick" (the time becomes that of the step's end; named "added", by adding up halves of
+    steps in ms with the round-off of that), "deliver" (events that are due),
     "send" (events noted by kernels), "cable" (solve for the potentials of population `name` by
     backward Euler) and "cable_half" (by Crank-Nicolson), "record".
     """
@@ -220,6 +224,25 @@ class Program:
 def slope_name(current: str) -> str:
     """Return the name of the derivative of a cable's current by its potential."""
     return f"{current}__slope"
+
+
+@dataclass(frozen=True, slots=True)
+class BufferName:
+    """One pointer that the caller supplies: its C name and where its data lie."""
+
+    name: str
+    kind: str  # "variable", "parameter", "index", "list", "delivery", "port"
+    owner: str
+    key: str
+
+
+def recorded_ranges(program: Program, population: str, port: str) -> dict[int, list[int]]:
+    """Return, by instance, the numbers of the recorded ports that its events belong to."""
+    found: dict[int, list[int]] = {}
+    for number_of, recorded in enumerate(program.ports):
+        if recorded.population == population and recorded.port == port:
+            found.setdefault(recorded.instance, []).append(number_of)
+    return found
 
 
 def show_statement(statement: Statement | Flag | Pull, indent: str = "") -> str:

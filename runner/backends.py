@@ -13,6 +13,7 @@ from .cuda_host_run import CudaHostRun
 from .cuda_run import CudaRun
 from .native import NativeRun
 from .native_phases import NativePhases
+from .numpy_run import NumpyRun
 from .plan import Plan
 from .request import Request
 
@@ -52,6 +53,11 @@ def start_cpp(plan: Plan, request: Request) -> Running:
     return NativeRun(plan.program, library, plan.buffers, plan.random_state)  # type: ignore[arg-type]
 
 
+def start_numpy(plan: Plan, request: Request) -> Running:
+    """Run the generated Python; nothing is compiled."""
+    return NumpyRun(plan.program, plan.text, plan.buffers, plan.random_state)  # type: ignore[arg-type]
+
+
 def start_cuda(plan: Plan, request: Request) -> Running:
     """Compile for the GPU (or find in the cache), load and copy everything there."""
     return CudaRun(plan.program, plan.text, plan.buffers)  # type: ignore[arg-type]
@@ -69,6 +75,7 @@ def start_cuda_on_host(plan: Plan, request: Request) -> Running:
 
 BACKENDS: dict[str, Backend] = {
     "cpp": Backend("cpp", start_cpp),
+    "numpy": Backend("numpy", start_numpy),
     "cuda": Backend("cuda", start_cuda),
     "cuda-on-host": Backend("cuda-on-host", start_cuda_on_host),
 }

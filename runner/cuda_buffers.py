@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from ..codegen.cuda_program import column_groups, fault_bits
 from ..codegen.device_events import by_delay, events_of, scale_of
-from ..codegen.emit_steps import BufferName, recorded_ranges
-from ..codegen.program import Program
+from ..codegen.program import BufferName, Program, recorded_ranges
 from ..errors import InternalError, NumericalError
 from .native import not_finite
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codegen.emit_steps import BufferName
-from ..codegen.program import Program
+from ..codegen.program import BufferName, Program
 from ..converter.network import Array
 from ..errors import InternalError, UsageError
 from .cuda_buffers import (

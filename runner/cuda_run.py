@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..codegen.cuda_program import BLOCK
-from ..codegen.emit_steps import BufferName
-from ..codegen.program import Program
+from ..codegen.program import BufferName, Program
 from ..converter.network import Array
 from ..errors import InternalError, MissingTool
 from . import cuda_driver

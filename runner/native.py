@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from ..codegen.emit_steps import BufferName, recorded_ranges
-from ..codegen.program import Layout, Program
+from ..codegen.program import (
+    AdvanceList,
+    BufferName,
+    CollectList,
+    Layout,
+    Program,
+    recorded_ranges,
+)
 from ..codegen.random_numbers import JavaRandom
 from ..converter.network import Array
 from ..errors import InternalError, NumericalError
@@ -82,7 +89,9 @@ class NativeRun:
                 return np.ascontiguousarray(layout.parameters[name.key], dtype=np.float64)
             return np.ascontiguousarray(layout.indices[name.key], dtype=np.int64)
         if name.kind == "list":
-            lists = (*program.advance_lists, *program.collect_lists)
+            lists: tuple[AdvanceList | CollectList, ...] = (
+                *program.advance_lists, *program.collect_lists,
+            )
             listed = next(a for a in lists if a.name == name.owner)
             kind = np.int32 if name.key == "which" else np.int64
             return np.ascontiguousarray(getattr(listed, name.key), dtype=kind)
@@ -118,13 +127,20 @@ class NativeRun:
                 int(self.state.error_instance), self.state.t,
             )
         if self.state.error == TOO_DEEP:
-            raise NumericalError(
-                f"events without delay go round in a circle at t = {self.state.t:g} s; "
-                "give one of the connections a delay"
-            )
+            raise too_deep(self.state.t)
         if self.state.error == NO_MEMORY:
             raise NumericalError("there is no memory left for pending events")
         return done
+
+    def place(self, values: Mapping[tuple[str, str], Array], time: float) -> None:
+        """Go to another state: `values` of `variables`, at `time`, with no events pending.
+
+        What `values` does not name stays as it is.
+        """
+        for key, value in values.items():
+            self.variables[key][:] = value
+        self.state.t = self.state.event_time = time
+        self.state.queue_size = 0
 
     def events(self) -> list[list[float]]:
         """Return the times of the events of every recorded port."""
@@ -156,6 +172,14 @@ def not_finite(layout: Layout, variable: str, instance: int, time: float) -> Num
     return NumericalError(
         f"the state {label!r} of {of} is no longer a finite number at t = {time:g} s; "
         "a smaller step may help"
+    )
+
+
+def too_deep(time: float) -> NumericalError:
+    """Return the error of events that never end."""
+    return NumericalError(
+        f"events without delay go round in a circle at t = {time:g} s; "
+        "give one of the connections a delay"
     )
 
 

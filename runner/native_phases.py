@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..codegen.emit_steps import BufferName, recorded_ranges
-from ..codegen.program import Program
+from ..codegen.program import BufferName, Program, recorded_ranges
 from ..converter.network import Array
 from ..errors import NumericalError
 from .native import NO_MEMORY, NOT_FINITE, TOO_DEEP, not_finite
@@ -37,6 +36,7 @@ class Phases(ctypes.Structure):
         ("event_room", ctypes.c_int64),
         ("rings", ctypes.c_void_p),
         ("ring_count", ctypes.c_int64),
+        ("clock", ctypes.c_double),
     ]
 
 

@@ -52,9 +52,9 @@ LS_FN LsStep ls_step(LsRun *run, long long step) {
 }
 
 // Remember the earliest fault, and among those of one step the first in order.
-LS_FN void ls_not_finite(const LsStep &s, unsigned long long place, int place_bits) {
-    const unsigned long long since = (unsigned long long)(s.step - s.begin);
-    atomicMin(&s.run->fault, since << place_bits | place);
+LS_FN void ls_not_finite(const LsStep &s, int64_t since, unsigned long long place,
+                         int place_bits) {
+    atomicMin(&s.run->fault, (unsigned long long)since << place_bits | place);
 }
 
 LS_FN void ls_record_event(const LsStep &s, int port, double time) {

@@ -46,6 +46,7 @@ struct LsPhases {
     int64_t event_size, event_room;
     LsRing *rings;
     int64_t ring_count;
+    double clock;    // the time in ms as NEURON adds it up, by halves of a step
 };
 
 static inline bool ls_grow(void **array, int64_t room, size_t size) {

@@ -1,0 +1,241 @@
+"""CUDA text, run on the host, does what C++ does: the same states, spikes and times."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from corpus import ABSENT, EXAMPLES
+from lemsmith.codegen.device_events import events_of
+from lemsmith.errors import NumericalError, UsageError
+from lemsmith.runner.backends import FAST, ON_HOST
+from lemsmith.runner.build import build
+from lemsmith.runner.cuda_host_run import CudaHostRun
+from lemsmith.runner.native_phases import NativePhases
+from lemsmith.runner.pipeline import run, translate
+from lemsmith.runner.request import made
+
+#: Flags of C++ without contraction of a*b+c.
+APART = (*(flag for flag in FAST if "contract" not in flag), "-ffp-contract=off")
+
+#: The single-compartment examples. Ex18 leaves the finite numbers in C++ as well.
+SINGLE = (
+    "Ex0_IaF",
+    "Ex1_HH",
+    "Ex2_Izh",
+    "Ex3_Net",
+    "Ex4_KS",
+    "Ex4a_KS",
+    "Ex5_DetCell",
+    "Ex6_NMDA",
+    "Ex7_STP",
+    "Ex8_AdEx",
+    "Ex9_FN",
+    "Ex10_Q10",
+    "Ex11_STDP",
+    "Ex12_Net2",
+    "Ex13_Instances",
+    "Ex14_PyNN",
+    "Ex15_CaDynamics",
+    "Ex16_Inputs",
+    "Ex17_Tissue",
+    "Ex19_GapJunctions",
+    "Ex19a_GapJunctionInstances",
+    "Ex20_AnalogSynapses",
+    "Ex20a_AnalogSynapsesHH",
+    "Ex21_CurrentBasedSynapses",
+    "Ex22_PinskyRinzelCA3",
+    "Ex23_Spiketimes",
+    "Ex24_FractionalConductance",
+    "Ex26_Weights",
+    "Ex27_MultiSynapses",
+)
+SHORT, LONG = 500, 200_000
+
+
+def plans(source, **options):
+    """Return the plans of a model for C++ and for CUDA."""
+    return tuple(
+        translate(made(source, backend=backend, **options))[0]
+        for backend in ("cpp", "cuda-on-host")
+    )
+
+
+def advanced(run_, steps):
+    """Return the rows of a run's first steps."""
+    rows = np.zeros((steps + 1, len(run_.program.columns)))
+    rows[0] = run_.initial_row()
+    done = 0
+    while done < steps:
+        done += run_.advance(steps - done, rows[1 + done :])
+    return rows
+
+
+def on_host(plan, **how):
+    return CudaHostRun(plan.program, build(plan.text, ON_HOST), plan.buffers, **how)
+
+
+def native(plan):
+    return NativePhases(plan.program, build(plan.text, APART), plan.buffers, 1)
+
+
+def assert_close(a, b, tolerance=1e-12):
+    """Hold every column of b within tolerance of a's scale."""
+    scale = np.maximum(np.abs(a).max(axis=0, initial=0.0), 1e-300)
+    assert (np.abs(a - b) <= tolerance * scale).all()
+
+
+def assert_same(source, steps, **options):
+    cpp, cuda = plans(source, **options)
+    steps = min(steps, cpp.program.steps)
+    one, other = native(cpp), on_host(cuda)
+    assert_close(advanced(one, steps), advanced(other, steps))
+    for key, values in one.variables.items():
+        assert_close(values, other.variables[key])
+    for a, b in zip(one.events(), other.events(), strict=True):
+        assert len(a) == len(b)
+        assert np.allclose(a, b, rtol=0, atol=cpp.program.step)
+
+
+@pytest.mark.skipif(ABSENT is not None, reason=str(ABSENT))
+@pytest.mark.parametrize("name", SINGLE)
+def test_an_example_takes_the_same_steps_as_in_cpp(name):
+    assert_same(EXAMPLES / f"LEMS_NML2_{name}.xml", SHORT)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(ABSENT is not None, reason=str(ABSENT))
+@pytest.mark.parametrize("name", SINGLE)
+def test_an_example_ends_as_in_cpp(name):
+    assert_same(EXAMPLES / f"LEMS_NML2_{name}.xml", LONG)
+
+
+# --- a network of every kind of event ---------------------------------------------------------
+
+
+def network(delays=("1ms", "0.5ms", "0.2ms", "0ms"), cells=12, seed=4) -> str:
+    """Return a network of Poisson inputs, delayed, weighted and plastic synapses."""
+    draw = Random(seed)
+    lines = []
+    for kind, count in (("fast", 5), ("slow", 4)):
+        lines.append(
+            f'<projection id="{kind}" presynapticPopulation="cells" '
+            f'postsynapticPopulation="cells" synapse="{kind}">'
+        )
+        number = 0
+        for pre in range(cells):
+            for post in draw.sample(range(cells), count):
+                lines.append(
+                    f'<connectionWD id="{number}" preCellId="../cells[{pre}]" '
+                    f'postCellId="../cells[{post}]" weight="{draw.uniform(0.2, 2):.3f}" '
+                    f'delay="{draw.choice(delays)}"/>'
+                )
+                number += 1
+        lines.append("</projection>")
+    lines.append(
+        '<projection id="drive" presynapticPopulation="inputs" postsynapticPopulation="cells" '
+        'synapse="strong">'
+    )
+    lines.extend(
+        f'<connectionWD id="{n}" preCellId="../inputs[{n}]" postCellId="../cells[{n}]" '
+        'weight="1" delay="0ms"/>'
+        for n in range(cells)
+    )
+    lines.append("</projection>")
+    shown = "".join(f'<OutputColumn id="v{n}" quantity="cells[{n}]/v"/>' for n in range(cells))
+    heard = "".join(
+        f'<EventSelection id="s{n}" select="cells[{n}]" eventPort="spike"/>' for n in range(cells)
+    )
+    return f"""<Lems><Target component="sim"/>
+<Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>
+<izhikevich2007Cell id="cell" v0="-60mV" C="100pF" k="0.7nS_per_mV" vr="-60mV" vt="-40mV"
+  vpeak="35mV" a="0.03per_ms" b="-2nS" c="-50mV" d="100pA"/>
+<spikeGeneratorPoisson id="poisson" averageRate="300Hz"/>
+<expTwoSynapse id="fast" gbase="1nS" erev="0mV" tauRise="0.5ms" tauDecay="3ms"/>
+<expTwoSynapse id="strong" gbase="9nS" erev="0mV" tauRise="0.5ms" tauDecay="3ms"/>
+<blockingPlasticSynapse id="slow" gbase="1nS" erev="0mV" tauRise="1ms" tauDecay="8ms">
+  <tsodyksMarkramDepFacMechanism type="tsodyksMarkramDepFacMechanism" initReleaseProb="0.5"
+    tauRec="100ms" tauFac="50ms"/></blockingPlasticSynapse>
+<network id="net"><population id="cells" component="cell" size="{cells}"/>
+<population id="inputs" component="poisson" size="{cells}"/>
+{"".join(lines)}</network>
+<Simulation id="sim" length="40ms" step="0.1ms" target="net">
+<OutputFile id="o" fileName="v.dat">{shown}</OutputFile>
+<EventOutputFile id="e" fileName="s.dat" format="TIME_ID">{heard}</EventOutputFile>
+</Simulation></Lems>"""
+
+
+def ways(plan):
+    return {way.mode for way in events_of(plan.program).ways}
+
+
+@pytest.mark.parametrize("delays", [("0ms",), ("1ms",), ("1ms", "0.5ms", "0.2ms", "0ms")])
+def test_a_network_of_delayed_plastic_and_random_synapses_is_the_same(delays):
+    assert_same(network(delays), 400)
+
+
+def test_the_network_sends_events_in_more_than_one_way():
+    _, cuda = plans(network())
+    assert {"add", "scatter"} <= ways(cuda)
+    recording = run(network(), backend="cuda-on-host")
+    assert sum(len(train.times) for train in recording.events) > 20
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("grid", [(1, 32), (3, 64)])
+def test_threads_in_any_order_and_number_give_the_same_bits(order, grid):
+    _, cuda = plans(network())
+    first, other = on_host(cuda, order=0), on_host(cuda, grid=grid, order=order)
+    assert np.array_equal(advanced(first, 200), advanced(other, 200))
+    for key, values in first.variables.items():
+        assert np.array_equal(values, other.variables[key])
+    assert first.events() == other.events()
+
+
+def test_launches_of_any_length_give_the_same_bits():
+    _, cuda = plans(network())
+    first, other = on_host(cuda), on_host(cuda)
+    rows = np.zeros((100, len(cuda.program.columns)))
+    other.initial_row()
+    for n in range(0, 100, 7):
+        other.advance(min(7, 100 - n), rows[n:])
+    assert np.array_equal(advanced(first, 100)[1:], rows)
+
+
+# --- precision and faults -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["single", "mixed"])
+@pytest.mark.parametrize("backend", ["cpp", "cuda-on-host"])
+def test_other_precisions_spike_within_a_step_and_a_thousandth(backend, precision):
+    source = network(cells=6)
+    whole = run(source, backend="cpp", length="20ms")
+    less = run(source, backend=backend, precision=precision, length="20ms")
+    for a, b in zip(whole.events, less.events, strict=True):
+        assert len(a.times) == len(b.times)
+        step = float(whole.settings["step"])
+        assert (np.abs(a.times - b.times) <= step + 1e-3 * a.times).all()
+
+
+def test_a_state_that_is_no_longer_finite_is_named_with_component_and_time():
+    text = """<Lems><Target component="sim"/><Include file="Simulation.xml"/>
+<ComponentType name="burst"><Parameter name="rate" dimension="per_time"/>
+<Exposure name="x" dimension="none"/><Dynamics>
+<StateVariable name="x" dimension="none" exposure="x"/><OnStart>
+<StateAssignment variable="x" value="1"/></OnStart>
+<TimeDerivative variable="x" value="rate*x*x*x"/></Dynamics></ComponentType>
+<burst id="b" rate="1000 per_s"/><Simulation id="sim" length="10ms" step="0.1ms" target="b">
+<OutputFile id="o" fileName="x.dat"><OutputColumn id="x" quantity="x"/></OutputFile>
+</Simulation></Lems>"""
+    said = []
+    for backend in ("cpp", "cuda-on-host"):
+        with pytest.raises(NumericalError) as error:
+            run(text, backend=backend, method="euler")
+        said.append(str(error.value))
+    assert said[0] == said[1]
+
+
+def test_the_reference_s_order_of_steps_is_refused_by_name():
+    with pytest.raises(UsageError, match="jlems"):
+        run(network(), backend="cuda-on-host", method="jlems")
