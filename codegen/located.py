@@ -93,6 +93,14 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
     for before, after in zip(start, end, strict=True):
         crossing = simplify(Binary("*", after, Binary("-", ONE, before)))
         crossed = crossing if crossed == ZERO else Call("max", (crossed, crossing))
+    # A step that ran off to infinity (the upstroke of an exponential or quadratic cell) is
+    # taken again in smaller ones.
+    looked_at = set().union(*(closure(population, test) for test in tests))
+    for update in (u for group in groups for u in group):
+        if update.state in looked_at:
+            looked_at.discard(update.state)
+            lost = Binary("-", ONE, Call("finite", (body.value(update.state),)))
+            crossed = lost if crossed == ZERO else Call("max", (crossed, lost))
     crossed = local_number(body, crossed, "crossed")
     for condition, before, after in zip(population.conditions, start, end, strict=True):
         level = Binary("*", Binary("*", before, after), Binary("-", ONE, crossed))

@@ -40,6 +40,7 @@ LIBRARY = {
     "factorial": "ls_factorial",
     "exprelr": "ls_exprelr",
     "phi": "ls_phi",
+    "finite": "ls_finite",
     "min": "fmin",
     "max": "fmax",
     "pow": "pow",

@@ -36,6 +36,7 @@ FUNCTION_VALUES: Mapping[str, Callable[..., Value]] = {
     "abs": np.abs,
     "H": lambda x: np.heaviside(x, 0.5),
     "factorial": np.vectorize(_factorial, otypes=[float]),
+    "finite": lambda x: np.isfinite(x).astype(float),
     "min": np.minimum,
     "max": np.maximum,
 }

@@ -17,6 +17,17 @@ LS_FN double ls_factorial(double x) {
 LS_FN double ls_phi(double z) { return ls_where(ls_abs(z) < 1e-30, 1.0, ls_expm1(z) / z); }
 LS_FN float ls_phi(float z) { return ls_where(ls_abs(z) < 1e-30f, 1.0f, ls_expm1(z) / z); }
 
+// 1 where x is a finite number, else 0.
+LS_FN double ls_finite(double x) { return ls_where(ls_abs(x) < LS_INFINITY, 1.0, 0.0); }
+LS_FN float ls_finite(float x) { return ls_where(ls_abs(x) < LS_INFINITYF, 1.0f, 0.0f); }
+
+// Tell whether n numbers all are finite.
+template <typename T> LS_FN bool ls_all_finite(int n, const T *x) {
+    bool all = true;
+    for (int k = 0; k < n; k++) all = all && ls_finite(x[k]) != 0;
+    return all;
+}
+
 template <typename T> LS_FN T ls_least(T a, T b) { return a < b ? a : b; }
 template <typename T> LS_FN T ls_largest(T a, T b) { return a > b ? a : b; }
 template <typename T> LS_FN T ls_power2(T x) { return x * x; }
