@@ -57,6 +57,19 @@ class Pull:
 
 
 @dataclass(frozen=True, slots=True)
+class Propagate:
+    """Advance locals by dt exactly: x' = A x + b, `rates` its present derivatives.
+
+    `matrix` holds the entries of A by row and column; `scales` are as in a Propagation.
+    """
+
+    states: tuple[str, ...]
+    matrix: tuple[tuple[int, int, Expression], ...]
+    rates: tuple[Expression, ...]
+    scales: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """target := source for every instance of a population, after a kernel has read it."""
 
@@ -245,13 +258,15 @@ def recorded_ranges(program: Program, population: str, port: str) -> dict[int, l
     return found
 
 
-def show_statement(statement: Statement | Flag | Pull, indent: str = "") -> str:
+def show_statement(statement: Statement | Flag | Pull | Propagate, indent: str = "") -> str:
     """Return a statement as text for people."""
     match statement:
         case Flag(port, condition):
             return f"{indent}note {port} where {show(condition)}"
         case Pull(variable, listed, reduce):
             return f"{indent}{variable} = {reduce} over {listed}"
+        case Propagate(states):
+            return f"{indent}propagate {', '.join(states)} by dt"
         case Assign(variable, value):
             return f"{indent}{variable} = {show(value)}"
         case When(condition, body):
