@@ -21,10 +21,7 @@ from .model import (
     TimeDerivative,
 )
 
-DYNAMICS_ELEMENTS = (
-    "StateVariable DerivedVariable ConditionalDerivedVariable TimeDerivative OnStart OnEvent "
-    "OnCondition Regime KineticScheme"
-).split()
+DYNAMICS_ELEMENTS = ["StateVariable", "DerivedVariable", "ConditionalDerivedVariable", "TimeDerivative", "OnStart", "OnEvent", "OnCondition", "Regime", "KineticScheme"]
 
 REDUCTIONS = {
     "add": "add", "+": "add", "sum": "add", "plus": "add",
