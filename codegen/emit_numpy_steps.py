@@ -38,7 +38,7 @@ from .program import (
 from .templates import render
 
 #: From how many instances on arrays are faster than plain floats.
-BATCH = 8
+BATCH = 32
 
 
 def emit_numpy_steps(
@@ -90,8 +90,12 @@ class _Emitter:
         self.lists = {a.name: a for a in program.advance_lists}
         self.collects = {c.name: c for c in program.collect_lists}
         self.symbols = {layout.name: self.symbols_of(layout) for layout in program.layouts}
+        # An event that makes no difference is not delivered.
+        self.delivered = tuple(
+            d for d in program.deliveries if (d.target, d.handler) not in batches.inert
+        )
         self.deliveries: dict[tuple[str, str], list[Delivery]] = {}
-        for delivery in program.deliveries:
+        for delivery in self.delivered:
             self.deliveries.setdefault((delivery.source, delivery.port), []).append(delivery)
         self.recorded = {(p.population, p.port) for p in program.ports}
         self.functions = {(f.population, handler_of(f)): f for f in program.functions}
@@ -157,9 +161,7 @@ class _Emitter:
     def emit(self, source: str) -> tuple[str, tuple[BufferName, ...]]:
         together, handled = self.used_together()
         functions = [
-            self.arrival(delivery)
-            for delivery in self.program.deliveries
-            if self.arrives_together(delivery)
+            self.arrival(delivery) for delivery in self.delivered if self.arrives_together(delivery)
         ]
         functions += [
             self.emit_function(layout.name, port)
@@ -217,9 +219,7 @@ class _Emitter:
                 for statement in self.functions[name, None].body:
                     if isinstance(statement, Advance):
                         left.extend(self.lists[statement.populations[0]].populations)
-        handlers = {
-            (d.target, d.handler) for d in self.program.deliveries if self.arrives_together(d)
-        }
+        handlers = {(d.target, d.handler) for d in self.delivered if self.arrives_together(d)}
         bodies = [(name, self.functions[name, None].body) for name in sorted(populations)]
         bodies += [(name, self.functions[name, h].body) for name, h in sorted(handlers)]
         while bodies:
@@ -325,6 +325,8 @@ class _Emitter:
                 scope.lines.append(f"if {test}:")
                 scope.lines.extend(f"    {line}" for line in inner.lines or ["pass"])
                 scope.known &= inner.known
+            case Emit(port) if port not in self.ports_of(layout.name):
+                pass
             case Emit(port):
                 scope.lines.append(f"{self.emitter(layout.name, port)}(i)")
                 scope.forget()
@@ -435,6 +437,8 @@ class _Emitter:
                 self.assign_together(variable, value, scope)
             case When(condition, body):
                 self.when_together(condition, body, scope)
+            case Emit(port) if port not in self.ports_of(layout.name):
+                pass
             case Emit(port):
                 emitter = self.emitter(layout.name, port)
                 scope.lines.append(f"for k in each({scope.at}, {layout.size}): {emitter}(k)")

@@ -43,14 +43,15 @@ SLOTS = {
 #: Members other than blocks.
 MEMBERS = (
     *SLOTS,
-    *["Parameter", "Exposure", "Requirement", "Property", "Constant", "DerivedParameter", "Fixed"],
-    *["ComponentRequirement", "Text", "Path", "IndexParameter", "EventPort"],
-    *["PathParameter", "IntegerParameter"],
+    *"Parameter Exposure Requirement Property Constant DerivedParameter Fixed".split(),
+    *"ComponentRequirement Text Path IndexParameter EventPort".split(),
+    *"PathParameter IntegerParameter".split(),
 )
 
 #: Elements that the reference reads and that never became part of the language.
 EXPERIMENTS = frozenset(
-    ["Procedure", "Geometry", "Collection", "PairCollection", "ComponentTypeReference", "SimulatorShortcut", "Location", "Insertion", "Function", "AnalogPort", "Equilibrium"]
+    "Procedure Geometry Collection PairCollection ComponentTypeReference SimulatorShortcut "
+    "Location Insertion Function AnalogPort Equilibrium".split()
 )
 
 
@@ -156,7 +157,7 @@ class TypeReader(DynamicsReader):
             paths=frozenset(own.paths) | (base.paths if base else frozenset()),
             index_parameters=frozenset(own.index_parameters)
             | (base.index_parameters if base else frozenset()),
-            dynamics=own.dynamics or (base.dynamics if base else None),
+            dynamics=own.dynamics if own.dynamics else base.dynamics if base else None,
             structure=tuple(own.structure) or (base.structure if base else ()),
             simulation=tuple(own.simulation) or (base.simulation if base else ()),
         )

@@ -20,7 +20,7 @@ from typing import Final
 
 #: Functions of one argument that the language knows.
 FUNCTIONS: Final = frozenset(
-    ["sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "sqrt", "ceil", "ln", "log", "random", "factorial", "abs", "H"]
+    "sin cos tan sinh cosh tanh exp sqrt ceil ln log random factorial abs H".split()
 )
 
 #: Comparison and logical operators as the language spells them.

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import Faults, ModelError
+
 from .binding import Binder, first_in, first_out, handler_name, port_name
 from .cable_groups import cable_instances
 from .event_circles import check_circles
@@ -31,8 +32,8 @@ from .network import (
 from .paths import locate, ports_at
 from .simulation import Simulation
 from .single_compartment import refuse_compartments
-from .start_values import check_start
 from .structures import instantiate
+from .start_values import check_start
 from .symbols import Scope, Symbols
 
 

@@ -21,7 +21,10 @@ from .model import (
     TimeDerivative,
 )
 
-DYNAMICS_ELEMENTS = ["StateVariable", "DerivedVariable", "ConditionalDerivedVariable", "TimeDerivative", "OnStart", "OnEvent", "OnCondition", "Regime", "KineticScheme"]
+DYNAMICS_ELEMENTS = (
+    "StateVariable DerivedVariable ConditionalDerivedVariable TimeDerivative OnStart OnEvent "
+    "OnCondition Regime KineticScheme"
+).split()
 
 REDUCTIONS = {
     "add": "add", "+": "add", "sum": "add", "plus": "add",

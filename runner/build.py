@@ -111,7 +111,7 @@ def kernel_flags() -> tuple[str, ...]:
     """
     common = ("-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
     name = Path(find_compiler().command[-1]).name
-    if "clang" in name or (name == "c++" and sys.platform == "darwin") or len(
+    if "clang" in name or name == "c++" and sys.platform == "darwin" or len(
         find_compiler().command
     ) > 1:
         return ("-O2", *common)
@@ -142,7 +142,7 @@ def build(text: str, flags: tuple[str, ...] = ("-O2", "-ffp-contract=off")) -> P
         source.write_text(text)
         made = Path(work) / "model.so"
         command = [*compiler.command, *options, str(source), "-o", str(made), "-lm"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode != 0:
             kept = folder / f"refused-{key[:12]}.cpp"
             kept.write_text(text)
