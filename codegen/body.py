@@ -25,7 +25,7 @@ from ..converter.expressions import (
 from ..converter.network import Assign, Collect, Emit, Flow, Population, Run, Statement, When
 from ..converter.simplify import simplify
 from ..errors import InternalError
-from .program import Flag, Pull
+from .program import BodyStatement, Flag, Pull
 
 RUN_DEPTH = 50
 
@@ -52,7 +52,7 @@ class Body:
         #: States stored half a step behind, and their values at the step's end.
         self.late = late or {}
         self.caught_up: dict[str, Expression] = {}
-        self.statements: list[Statement] = []
+        self.statements: list[BodyStatement] = []
         self.locals: list[str] = []
         self.current: dict[str, Expression] = {}
         self.versions: dict[str, int] = {}
