@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..converter.expressions import Expression, calls, names
-from ..converter.network import Advance, Assign, Collect, Emit, Flow, Index, Run, Statement, When
-from .program import AdvanceList, Function, Program
+from ..converter.network import Advance, Assign, Collect, Emit, Flow, Index, Run, When
+from .program import AdvanceList, BodyStatement, Function, Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class _Analysis:
     def gather(
         self,
         function: Function,
-        body: tuple[Statement, ...],
+        body: tuple[BodyStatement, ...],
         found: _Effects,
         running: tuple[str, ...],
         outer: frozenset[str] = frozenset(),

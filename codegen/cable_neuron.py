@@ -193,8 +193,8 @@ class NeuronLowering(CableLowering):
         others: list[Update] = []
         for rate in population.derivatives:
             if rate.state != v:
-                step = Binary("*", DT, rate.value)
-                others.append(Update(rate.state, Binary("+", Name(rate.state), step), rate.guard))
+                ahead = Binary("+", Name(rate.state), Binary("*", DT, rate.value))
+                others.append(Update(rate.state, ahead, rate.guard))
                 continue
             value, extra = self.split(work, rate)
             others.extend(extra)

@@ -18,7 +18,6 @@ from ..converter.network import (
     Emit,
     Flow,
     Run,
-    Statement,
     When,
 )
 from ..errors import InternalError
@@ -28,6 +27,7 @@ from .print_numpy import ArrayPrinter, NumberPrinter, number, risky
 from .program import (
     DEPTH_LIMIT,
     AdvanceList,
+    BodyStatement,
     BufferName,
     CollectList,
     Delivery,
@@ -257,7 +257,7 @@ class _Emitter:
         self.block(function.body, scope)
         return {"head": f"def {name}(i)", "lines": scope.lines or ["pass"]}
 
-    def block(self, statements: tuple[Statement, ...], scope: _Scope) -> None:
+    def block(self, statements: tuple[BodyStatement, ...], scope: _Scope) -> None:
         for statement in statements:
             self.statement(statement, scope)
 
@@ -307,7 +307,7 @@ class _Emitter:
         buffer = self.buffer(scope.layout.name, variable)
         return f"{every}{buffer}[{scope.at}] = {self.local(scope, variable)}"
 
-    def statement(self, statement: Statement, scope: _Scope) -> None:
+    def statement(self, statement: BodyStatement, scope: _Scope) -> None:
         layout = scope.layout
         match statement:
             case Assign(variable, value):
@@ -418,7 +418,7 @@ class _Emitter:
         self.block_together(function.body, scope)
         return {"head": f"def {name}(at)", "lines": scope.lines or ["pass"]}
 
-    def block_together(self, statements: tuple[Statement, ...], scope: _Scope) -> None:
+    def block_together(self, statements: tuple[BodyStatement, ...], scope: _Scope) -> None:
         for statement in statements:
             self.statement_together(statement, scope)
 
@@ -430,7 +430,7 @@ class _Emitter:
 
         return ArrayPrinter(lambda name: self.load(name, scope, "all_"), is_array)
 
-    def statement_together(self, statement: Statement, scope: _Scope) -> None:
+    def statement_together(self, statement: BodyStatement, scope: _Scope) -> None:
         layout, printer = scope.layout, self.printer(scope)
         match statement:
             case Assign(variable, value):
@@ -499,7 +499,7 @@ class _Emitter:
         scope.lines.append(f"{self.stored(variable, scope, 'all_')} = {text}")
 
     def when_together(
-        self, condition: Expression, body: tuple[Statement, ...], scope: _Scope
+        self, condition: Expression, body: tuple[BodyStatement, ...], scope: _Scope
     ) -> None:
         printer = self.printer(scope)
         text = printer(condition)
@@ -583,7 +583,7 @@ _DEEPER = [
 ]
 
 
-def _runs(statements: tuple[Statement, ...]) -> Iterator[str]:
+def _runs(statements: tuple[BodyStatement, ...]) -> Iterator[str]:
     """Yield the handlers that statements run."""
     for statement in statements:
         if isinstance(statement, Run):
@@ -592,7 +592,7 @@ def _runs(statements: tuple[Statement, ...]) -> Iterator[str]:
             yield from _runs(statement.body)
 
 
-def _calls(statements: tuple[Statement, ...]) -> bool:
+def _calls(statements: tuple[BodyStatement, ...]) -> bool:
     """Tell whether statements can change what is not theirs."""
     return any(
         isinstance(s, Emit | Run | Advance) or (isinstance(s, When) and _calls(s.body))
@@ -600,7 +600,7 @@ def _calls(statements: tuple[Statement, ...]) -> bool:
     )
 
 
-def _written(statements: tuple[Statement, ...]) -> set[str]:
+def _written(statements: tuple[BodyStatement, ...]) -> set[str]:
     found: set[str] = set()
     for statement in statements:
         match statement:

@@ -152,6 +152,7 @@ class OnCondition:
 class KineticScheme:
     """Occupancies of the component's `nodes` that flow along its `edges`."""
 
+    place: Place
     name: str
     nodes: str
     edges: str
@@ -160,7 +161,6 @@ class KineticScheme:
     edge_target: str
     forward_rate: str
     reverse_rate: str
-    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,11 @@ class Dynamics:
     on_conditions: tuple[OnCondition, ...] = ()
     regimes: tuple[Regime, ...] = ()
     kinetic_schemes: tuple[KineticScheme, ...] = ()
+
+    @property
+    def variables(self) -> tuple[StateVariable | DerivedVariable, ...]:
+        """The state variables, then the derived ones."""
+        return (*self.state_variables, *self.derived_variables)
 
     def every_derived(self) -> tuple[DerivedVariable, ...]:
         """Return the derived variables, then those of each regime."""

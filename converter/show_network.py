@@ -78,8 +78,8 @@ def show_population(population: Population) -> list[str]:
             lines.append(f"    {variable.kind} {name}, at first {_shown(variable.initial)}")
     for name, read in population.reads.items():
         lines.append(f"    {name} = {read.population}.{read.variable}[{read.index}]")
-    for statement in (*population.assignments, *population.flows):
-        lines.extend(show_lines(statement, "    "))
+    for assignment in (*population.assignments, *population.flows):
+        lines.extend(show_lines(assignment, "    "))
     for derivative in population.derivatives:
         guard = f" while {show(derivative.guard)}" if derivative.guard is not None else ""
         lines.append(f"    d{derivative.state}/dt = {show(derivative.value)}{guard}")

@@ -91,7 +91,7 @@ class _Variables:
         if dynamics is None:
             return cls({}, {}, {})
         exposed: dict[str, str] = {}
-        for variable in (*dynamics.state_variables, *dynamics.derived_variables):
+        for variable in dynamics.variables:
             if variable.exposure is not None:
                 exposed.setdefault(variable.exposure, variable.name)
         return cls(

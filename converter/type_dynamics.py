@@ -226,9 +226,8 @@ class DynamicsReader(AttributeReader):
         wanted = ("name", "nodes", "edges", "stateVariable", "edgeSource", "edgeTarget",
                   "forwardRate", "reverseRate")
         values = [self.required(part, name) for name in wanted]
-        if any(value is None for value in values):
-            return None
-        return KineticScheme(*(value or "" for value in values), place=part.place)
+        given = [value for value in values if value is not None]
+        return KineticScheme(part.place, *given) if len(given) == len(values) else None
 
 
 @dataclass(slots=True)

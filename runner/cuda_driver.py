@@ -65,7 +65,7 @@ class Module:
 
     def unload(self) -> None:
         """Give the module back."""
-        if self.handle:
+        if self.handle.value:
             call("cuModuleUnload", self.handle)
             self.handle = ctypes.c_void_p()
 

@@ -153,7 +153,7 @@ class CudaRun:
         most = per_processor * device.get_attribute(
             self.cuda.device_attribute.MULTIPROCESSOR_COUNT
         )
-        return max(1, min(most, -(-work // BLOCK)))
+        return max(1, min(int(most), -(-work // BLOCK)))
 
     # --- the run's state ------------------------------------------------------------------------
 
