@@ -50,7 +50,8 @@ MODELS = {
 <network id="net"><population id="cells" component="cell" size="4"/>
 <population id="inputs" component="poisson" size="4"/>
 <projection id="p" presynapticPopulation="inputs" postsynapticPopulation="cells" synapse="slow">
-{CONNECTIONS.replace('preCellId="../cells', 'preCellId="../inputs')}</projection></network>{TAIL}""",
+{CONNECTIONS.replace('preCellId="../cells', 'preCellId="../inputs')}</projection>
+</network>{TAIL}""",
 }
 
 
