@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..converter.expressions import Expression, calls, names
-from ..converter.network import Advance, Assign, Collect, Emit, Flow, Index, Run, Statement, When
-from .program import AdvanceList, Function, Program
+from ..converter.network import Advance, Assign, Collect, Emit, Flow, Index, Run, When
+from .program import AdvanceList, BodyStatement, Function, Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,12 @@ class Batches:
     """`advance`: populations whose instances may advance together, with all below them.
 
     `handlers`: (population, handler) that may act on several different instances at once.
+    `inert`: handlers that do nothing.
     """
 
     advance: frozenset[str]
     handlers: frozenset[tuple[str, str]]
+    inert: frozenset[tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -40,6 +42,11 @@ class _Effects:
     collects: list[str] = field(default_factory=list)
     #: Random draws, locals that cross into a condition, a handler that runs itself.
     ordered: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nobody can tell that the function ran."""
+        return not (self.writes or self.emits or self.advances or self.ordered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ def batches_of(program: Program) -> Batches:
     return Batches(
         frozenset(p.name for p in program.layouts if analysis.advances_together(p.name)),
         frozenset(key for key in analysis.handlers if analysis.acts_together(key)),
+        analysis.inert,
     )
 
 
@@ -80,15 +88,18 @@ class _Analysis:
                 self.advance[function.population] = function
             else:
                 self.handlers[function.population, handler] = function
+        self.effects = {f.name: self.effects_of(f) for f in program.functions}
+        self.inert = frozenset(
+            key for key, f in self.handlers.items() if self.effects[f.name].nothing
+        )
         self.immediate: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self.any_delay: dict[tuple[str, str], set[tuple[str, str]]] = {}
         for d in program.deliveries:
-            if not d.targets.size:
+            if not d.targets.size or (d.target, d.handler) in self.inert:
                 continue
             self.any_delay.setdefault((d.source, d.port), set()).add((d.target, d.handler))
             if d.delays is None or not (d.delays > 0.0).all():
                 self.immediate.setdefault((d.source, d.port), set()).add((d.target, d.handler))
-        self.effects = {f.name: self.effects_of(f) for f in program.functions}
         self.written: dict[str, set[str]] = {name: set() for name in self.layouts}
         for function in program.functions:
             self.written[function.population] |= self.effects[function.name].writes
@@ -104,7 +115,7 @@ class _Analysis:
     def gather(
         self,
         function: Function,
-        body: tuple[Statement, ...],
+        body: tuple[BodyStatement, ...],
         found: _Effects,
         running: tuple[str, ...],
         outer: frozenset[str] = frozenset(),

@@ -26,7 +26,7 @@ from ..converter.network import Assign, Collect, Emit, Flow, Population, Run, St
 from ..converter.simplify import simplify
 from ..errors import InternalError
 from .methods.updates import Group, Propagation
-from .program import Flag, Propagate, Pull
+from .program import BodyStatement, Flag, Propagate, Pull
 
 RUN_DEPTH = 50
 
@@ -53,7 +53,7 @@ class Body:
         #: States stored half a step behind, and their values at the step's end.
         self.late = late or {}
         self.caught_up: dict[str, Expression] = {}
-        self.statements: list[Statement] = []
+        self.statements: list[BodyStatement] = []
         self.locals: list[str] = []
         self.current: dict[str, Expression] = {}
         self.versions: dict[str, int] = {}

@@ -64,20 +64,34 @@ class NeuronLowering(CableLowering):
 
     def with_lags(self, network: Network) -> Network:
         """Return `network` with what the rate procedures compute turned into held values."""
-        recorded = {(r.population, r.variable) for r in network.records}
+        records = list(network.records)
         populations = []
         for population in network.populations:
             names = held_variables(population)
-            inner = {v for p, v in recorded if p == population.name}
-            names |= {v for v in inner if computed_with_states(population, v)}
             # Assignments are sorted: what one held value takes of another is that of now.
             values: dict[str, Expression] = {}
             for a in population.assignments:
                 if isinstance(a, Assign) and a.variable in names:
                     values[a.variable] = substitute(a.value, values)
+            made = with_held(population, set(values))
+            for number, record in enumerate(records):
+                variable = record.variable
+                if record.population != population.name or variable in values:
+                    continue
+                if not computed_with_states(population, variable):
+                    continue
+                row = f"{variable}__row"
+                records[number] = replace(record, variable=row)
+                if row not in values:
+                    made = with_row(made, variable, row)
+                    tree = next(
+                        a.value for a in population.assignments
+                        if isinstance(a, Assign) and a.variable == variable
+                    )
+                    values[row] = substitute(tree, values)
             self.lagging[population.name] = values
-            populations.append(with_held(population, set(values)))
-        return replace(network, populations=tuple(populations))
+            populations.append(made)
+        return replace(network, populations=tuple(populations), records=tuple(records))
 
     def with_rows(self, network: Network) -> Network:
         """Return `network` with recorded currents read as they were when they were used."""
@@ -92,11 +106,14 @@ class NeuronLowering(CableLowering):
             self.rows[key] = f"{record.variable}__row"
             records.append(replace(record, variable=self.rows[key]))
         for (name, variable), row in self.rows.items():
-            population = populations[name]
-            kept = replace(population.variables[variable], name=row, kind="state")
-            populations[name] = replace(
-                population, variables={**population.variables, row: kept}
-            )
+            population = with_row(populations[name], variable, row)
+            if self.lagging[name]:
+                # Row 0 is of the current evaluation at the start, with every gate held at 0.
+                at_first = replace(population.variables[row], initial=0.0)
+                population = replace(
+                    population, variables={**population.variables, row: at_first}
+                )
+            populations[name] = population
         return replace(
             network, records=tuple(records), populations=tuple(populations.values())
         )
@@ -176,8 +193,8 @@ class NeuronLowering(CableLowering):
         others: list[Update] = []
         for rate in population.derivatives:
             if rate.state != v:
-                step = Binary("*", DT, rate.value)
-                others.append(Update(rate.state, Binary("+", Name(rate.state), step), rate.guard))
+                ahead = Binary("+", Name(rate.state), Binary("*", DT, rate.value))
+                others.append(Update(rate.state, ahead, rate.guard))
                 continue
             value, extra = self.split(work, rate)
             others.extend(extra)
@@ -290,6 +307,8 @@ def computed_with_states(population: Population, symbol: str) -> bool:
     """Tell whether a recorded variable is one of a synapse or of a gate with states."""
     if not population.derivatives or potential_of(population) is not None:
         return False
+    if not any(isinstance(a, Assign) and a.variable == symbol for a in population.assignments):
+        return False
     if "i" in population.exposures and "iDensity" not in population.exposures:
         return True
     label = population.variables[symbol].label
@@ -315,6 +334,12 @@ def is_current(population: Population, symbol: str, tied: frozenset[str]) -> boo
     return any(a.variable == symbol for a in population.assignments) and (
         population.exposures.get("caConc") != symbol
     )
+
+
+def with_row(population: Population, variable: str, row: str) -> Population:
+    """Return `population` with a variable that keeps what another one was."""
+    kept = replace(population.variables[variable], name=row, kind="state")
+    return replace(population, variables={**population.variables, row: kept})
 
 
 def with_held(population: Population, names: set[str]) -> Population:

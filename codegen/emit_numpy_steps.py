@@ -18,7 +18,6 @@ from ..converter.network import (
     Emit,
     Flow,
     Run,
-    Statement,
     When,
 )
 from ..errors import InternalError
@@ -28,6 +27,7 @@ from .print_numpy import ArrayPrinter, NumberPrinter, number, risky
 from .program import (
     DEPTH_LIMIT,
     AdvanceList,
+    BodyStatement,
     BufferName,
     CollectList,
     Delivery,
@@ -38,7 +38,7 @@ from .program import (
 from .templates import render
 
 #: From how many instances on arrays are faster than plain floats.
-BATCH = 8
+BATCH = 32
 
 
 def emit_numpy_steps(
@@ -90,8 +90,12 @@ class _Emitter:
         self.lists = {a.name: a for a in program.advance_lists}
         self.collects = {c.name: c for c in program.collect_lists}
         self.symbols = {layout.name: self.symbols_of(layout) for layout in program.layouts}
+        # An event that makes no difference is not delivered.
+        self.delivered = tuple(
+            d for d in program.deliveries if (d.target, d.handler) not in batches.inert
+        )
         self.deliveries: dict[tuple[str, str], list[Delivery]] = {}
-        for delivery in program.deliveries:
+        for delivery in self.delivered:
             self.deliveries.setdefault((delivery.source, delivery.port), []).append(delivery)
         self.recorded = {(p.population, p.port) for p in program.ports}
         self.functions = {(f.population, handler_of(f)): f for f in program.functions}
@@ -157,9 +161,7 @@ class _Emitter:
     def emit(self, source: str) -> tuple[str, tuple[BufferName, ...]]:
         together, handled = self.used_together()
         functions = [
-            self.arrival(delivery)
-            for delivery in self.program.deliveries
-            if self.arrives_together(delivery)
+            self.arrival(delivery) for delivery in self.delivered if self.arrives_together(delivery)
         ]
         functions += [
             self.emit_function(layout.name, port)
@@ -217,9 +219,7 @@ class _Emitter:
                 for statement in self.functions[name, None].body:
                     if isinstance(statement, Advance):
                         left.extend(self.lists[statement.populations[0]].populations)
-        handlers = {
-            (d.target, d.handler) for d in self.program.deliveries if self.arrives_together(d)
-        }
+        handlers = {(d.target, d.handler) for d in self.delivered if self.arrives_together(d)}
         bodies = [(name, self.functions[name, None].body) for name in sorted(populations)]
         bodies += [(name, self.functions[name, h].body) for name, h in sorted(handlers)]
         while bodies:
@@ -257,7 +257,7 @@ class _Emitter:
         self.block(function.body, scope)
         return {"head": f"def {name}(i)", "lines": scope.lines or ["pass"]}
 
-    def block(self, statements: tuple[Statement, ...], scope: _Scope) -> None:
+    def block(self, statements: tuple[BodyStatement, ...], scope: _Scope) -> None:
         for statement in statements:
             self.statement(statement, scope)
 
@@ -307,7 +307,7 @@ class _Emitter:
         buffer = self.buffer(scope.layout.name, variable)
         return f"{every}{buffer}[{scope.at}] = {self.local(scope, variable)}"
 
-    def statement(self, statement: Statement, scope: _Scope) -> None:
+    def statement(self, statement: BodyStatement, scope: _Scope) -> None:
         layout = scope.layout
         match statement:
             case Assign(variable, value):
@@ -325,6 +325,8 @@ class _Emitter:
                 scope.lines.append(f"if {test}:")
                 scope.lines.extend(f"    {line}" for line in inner.lines or ["pass"])
                 scope.known &= inner.known
+            case Emit(port) if port not in self.ports_of(layout.name):
+                pass
             case Emit(port):
                 scope.lines.append(f"{self.emitter(layout.name, port)}(i)")
                 scope.forget()
@@ -416,7 +418,7 @@ class _Emitter:
         self.block_together(function.body, scope)
         return {"head": f"def {name}(at)", "lines": scope.lines or ["pass"]}
 
-    def block_together(self, statements: tuple[Statement, ...], scope: _Scope) -> None:
+    def block_together(self, statements: tuple[BodyStatement, ...], scope: _Scope) -> None:
         for statement in statements:
             self.statement_together(statement, scope)
 
@@ -428,13 +430,15 @@ class _Emitter:
 
         return ArrayPrinter(lambda name: self.load(name, scope, "all_"), is_array)
 
-    def statement_together(self, statement: Statement, scope: _Scope) -> None:
+    def statement_together(self, statement: BodyStatement, scope: _Scope) -> None:
         layout, printer = scope.layout, self.printer(scope)
         match statement:
             case Assign(variable, value):
                 self.assign_together(variable, value, scope)
             case When(condition, body):
                 self.when_together(condition, body, scope)
+            case Emit(port) if port not in self.ports_of(layout.name):
+                pass
             case Emit(port):
                 emitter = self.emitter(layout.name, port)
                 scope.lines.append(f"for k in each({scope.at}, {layout.size}): {emitter}(k)")
@@ -495,7 +499,7 @@ class _Emitter:
         scope.lines.append(f"{self.stored(variable, scope, 'all_')} = {text}")
 
     def when_together(
-        self, condition: Expression, body: tuple[Statement, ...], scope: _Scope
+        self, condition: Expression, body: tuple[BodyStatement, ...], scope: _Scope
     ) -> None:
         printer = self.printer(scope)
         text = printer(condition)
@@ -579,7 +583,7 @@ _DEEPER = [
 ]
 
 
-def _runs(statements: tuple[Statement, ...]) -> Iterator[str]:
+def _runs(statements: tuple[BodyStatement, ...]) -> Iterator[str]:
     """Yield the handlers that statements run."""
     for statement in statements:
         if isinstance(statement, Run):
@@ -588,7 +592,7 @@ def _runs(statements: tuple[Statement, ...]) -> Iterator[str]:
             yield from _runs(statement.body)
 
 
-def _calls(statements: tuple[Statement, ...]) -> bool:
+def _calls(statements: tuple[BodyStatement, ...]) -> bool:
     """Tell whether statements can change what is not theirs."""
     return any(
         isinstance(s, Emit | Run | Advance) or (isinstance(s, When) and _calls(s.body))
@@ -596,7 +600,7 @@ def _calls(statements: tuple[Statement, ...]) -> bool:
     )
 
 
-def _written(statements: tuple[Statement, ...]) -> set[str]:
+def _written(statements: tuple[BodyStatement, ...]) -> set[str]:
     found: set[str] = set()
     for statement in statements:
         match statement:

@@ -10,7 +10,6 @@ from ..converter.network import (
     Flow,
     Integrate,
     Run,
-    Statement,
     When,
 )
 from ..errors import InternalError
@@ -18,12 +17,15 @@ from .print_c import Printer, identifier, number
 from .program import (
     DEPTH_LIMIT,
     AdvanceList,
+    BodyStatement,
     BufferName,
     CollectList,
     Delivery,
+    Flag,
     Function,
     Layout,
     Program,
+    Pull,
 )
 from .templates import render
 
@@ -155,7 +157,7 @@ class _Emitter:
         return {"head": f"{head}(Model &m, LsState &s, const int64_t i)", "lines": lines}
 
     def lines(
-        self, statements: tuple[Statement, ...], layout: Layout, local: set[str]
+        self, statements: tuple[BodyStatement, ...], layout: Layout, local: set[str]
     ) -> list[str]:
         done: list[str] = []
         for statement in statements:
@@ -181,7 +183,7 @@ class _Emitter:
 
         return Printer(load)
 
-    def statement(self, statement: Statement, layout: Layout, local: set[str]) -> list[str]:
+    def statement(self, statement: BodyStatement, layout: Layout, local: set[str]) -> list[str]:
         expression = self.printer(layout, local)
         match statement:
             case Assign(variable, value):
@@ -211,7 +213,7 @@ class _Emitter:
                 return self.collect_lines(layout, variable, listed, reduce)
             case Flow():
                 return self.flow_lines(layout, statement)
-            case Integrate() | Advance() | Collect():
+            case Integrate() | Advance() | Collect() | Flag() | Pull():
                 raise InternalError(f"{statement!r} was not lowered")
 
     def advance_lines(self, listed: AdvanceList) -> list[str]:

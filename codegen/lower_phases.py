@@ -471,9 +471,7 @@ class _Lowering:
             if work.located:
                 located_kernel(body, work.groups, states, suffix)
             else:
-                states = tuple(
-                    s for s in states if not work.located and s in _advanced(work)
-                )
+                states = tuple(s for s in states if s in _advanced(work))
                 if self.method in LOCATED:
                     advance(body, work.groups)
                 else:
@@ -562,9 +560,10 @@ class _Lowering:
         """Tell whether a population may publish in the kernel that advances it."""
         if population not in position or self.works[population].deferred:
             return False
-        own = {v for p, v in self.levels(wanted) if p == population for v in v}
-        if len([1 for p, _ in self.levels(wanted) if p == population]) > 1:
+        levels = [variables for p, variables in self.levels(wanted) if p == population]
+        if len(levels) > 1:
             return False
+        own = {variable for variables in levels for variable in variables}
         for name, work in self.works.items():
             used = {v for p, v in self.needed(work, self.advance_trees(work)) if p == population}
             if used & own and (name not in position or position[name] <= position[population]):

@@ -69,6 +69,10 @@ class Propagate:
     scales: tuple[float, ...]
 
 
+#: What bodies are made of: the network's statements and those of kernels.
+BodyStatement = Statement | Flag | Pull | Propagate
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """target := source for every instance of a population, after a kernel has read it."""
@@ -121,7 +125,7 @@ class Function:
 
     name: str
     population: str
-    body: tuple[Statement, ...]
+    body: tuple[BodyStatement, ...]
     locals: tuple[str, ...] = ()
     #: Names of per-connection values that a handler takes.
     arguments: tuple[str, ...] = ()
@@ -258,7 +262,7 @@ def recorded_ranges(program: Program, population: str, port: str) -> dict[int, l
     return found
 
 
-def show_statement(statement: Statement | Flag | Pull | Propagate, indent: str = "") -> str:
+def show_statement(statement: BodyStatement, indent: str = "") -> str:
     """Return a statement as text for people."""
     match statement:
         case Flag(port, condition):

@@ -92,7 +92,7 @@ def _words(seed: ArrayLike, stream: ArrayLike, counter: ArrayLike) -> Words:
     return philox(place, (key & LOW_WORD, key >> WORD))
 
 
-def _unsigned(values: ArrayLike) -> NDArray[np.uint64]:
+def _unsigned(values: ArrayLike | int) -> NDArray[np.uint64]:
     """Return `values` modulo 2^64."""
     if isinstance(values, int):
         return np.array(values % 2**64, dtype=np.uint64)

@@ -32,7 +32,7 @@ class Binder:
         In event handlers (`stale`) the time is that of the component's own last advance.
         """
         values: dict[str, Expression] = {}
-        for name in names(tree):
+        for name in sorted(names(tree)):
             if name == "t":
                 if stale and self.lags:
                     values[name] = Name(self.clock(node))
@@ -63,11 +63,7 @@ class Binder:
         dynamics = node.type.dynamics
         if dynamics is None:
             return False
-        every = [d.value for d in dynamics.derived_variables if d.value is not None]
-        every += [v for d in dynamics.derived_variables for _, v in d.cases]
-        every += [d.value for d in dynamics.time_derivatives]
-        every += [c.test for c in dynamics.on_conditions]
-        if any(name in names(tree) for tree in every):
+        if any(name in names(tree) for tree in dynamics.expressions()):
             return True
         return any(
             name in below.type.requirements and self.uses(below, name)

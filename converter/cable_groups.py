@@ -81,8 +81,8 @@ class CableSite:
             if bit.isdigit():
                 if int(bit) not in self.cell.compartments.segment_ids:
                     return f"{self.cell.component.id!r} has no segment {bit}"
-                row = int(self.rows_at(np.array([int(bit)]), np.array([0.5]))[0])
-                return self.segment(int(bit)), row * self.cells + index
+                middle = int(self.rows_at(np.array([int(bit)]), np.array([0.5]))[0])
+                return self.segment(int(bit)), middle * self.cells + index
             if ":" in bit:
                 return self.attached(index, bit)
             for container, groups in self.membrane.groups.items():

@@ -106,7 +106,7 @@ def known_dimensions(
     for group in groups:
         known.update({name: member.dimension for name, member in group.items()})
     if kind.dynamics is not None:
-        variables = (*kind.dynamics.state_variables, *kind.dynamics.derived_variables)
+        variables = kind.dynamics.variables
         for variable in variables:
             exposure = kind.exposures.get(variable.exposure or "")
             declared = variable.dimension
@@ -249,14 +249,13 @@ def _check_names(kind: ComponentType, dynamics: Dynamics, faults: Faults) -> Non
                     event.place,
                     one_of(event.port, kind.ports),
                 )
-    for variable in (*dynamics.state_variables, *dynamics.derived_variables):
+    for variable in dynamics.variables:
         exposure = kind.exposures.get(variable.exposure or "")
-        if exposure is not None and None not in (exposure.dimension, variable.dimension) and (
-            exposure.dimension != variable.dimension
-        ):
+        own, exposed = variable.dimension, exposure.dimension if exposure else None
+        if own is not None and exposed is not None and own != exposed:
             faults.warning(
-                f"{variable.name!r} of {kind.name!r} has {describe(variable.dimension)}, and "
-                f"its Exposure {describe(exposure.dimension)}",
+                f"{variable.name!r} of {kind.name!r} has {describe(own)}, and "
+                f"its Exposure {describe(exposed)}",
                 variable.place,
             )
         if variable.exposure is not None and variable.exposure not in kind.exposures:

@@ -34,8 +34,7 @@ class EquationFlattener(Binder):
         if dynamics is None:
             return []
         found: list[Assign | Collect] = []
-        regime_derived = [v for regime in dynamics.regimes for v in regime.derived_variables]
-        for variable in (*dynamics.derived_variables, *regime_derived):
+        for variable in dynamics.every_derived():
             symbol = self.variable(node, variable.name)
             if variable.select is None:
                 found.append(Assign(symbol, self.value(node, variable)))

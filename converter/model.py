@@ -152,6 +152,7 @@ class OnCondition:
 class KineticScheme:
     """Occupancies of the component's `nodes` that flow along its `edges`."""
 
+    place: Place
     name: str
     nodes: str
     edges: str
@@ -160,7 +161,6 @@ class KineticScheme:
     edge_target: str
     forward_rate: str
     reverse_rate: str
-    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,38 @@ class Dynamics:
     on_conditions: tuple[OnCondition, ...] = ()
     regimes: tuple[Regime, ...] = ()
     kinetic_schemes: tuple[KineticScheme, ...] = ()
+
+    @property
+    def variables(self) -> tuple[StateVariable | DerivedVariable, ...]:
+        """The state variables, then the derived ones."""
+        return (*self.state_variables, *self.derived_variables)
+
+    def every_derived(self) -> tuple[DerivedVariable, ...]:
+        """Return the derived variables, then those of each regime."""
+        regimes = (v for regime in self.regimes for v in regime.derived_variables)
+        return (*self.derived_variables, *regimes)
+
+    def expressions(self) -> Iterator[Expression]:
+        """Yield every expression, those of regimes included."""
+        for variable in self.every_derived():
+            if variable.value is not None:
+                yield variable.value
+            for condition, value in variable.cases:
+                if condition is not None:
+                    yield condition
+                yield value
+        blocks: tuple[Dynamics | Regime, ...] = (self, *self.regimes)
+        for block in blocks:
+            yield from (derivative.value for derivative in block.time_derivatives)
+            yield from (condition.test for condition in block.on_conditions)
+        every = [
+            *self.on_start,
+            *(regime.on_entry for regime in self.regimes),
+            *(c.actions for block in blocks for c in block.on_conditions),
+            *(e.actions for block in blocks for e in block.on_events),
+        ]
+        for actions in every:
+            yield from (assignment.value for assignment in actions.assignments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,9 @@ def _definition(group: Group, *labels: str) -> Place | None:
             for assignment in start.assignments:
                 if assignment.variable in labels:
                     return assignment.place
-        for variable in (*dynamics.derived_variables, *dynamics.state_variables):
-            if variable.name in labels:
-                return variable.place
+        places = {v.name: v.place for v in dynamics.variables if v.name in labels}
+        if places:
+            return next(reversed(places.values()))
     return None
 
 

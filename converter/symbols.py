@@ -8,6 +8,7 @@ instances share it and a parameter symbol of the population where they do not.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from ..errors import Faults, did_you_mean
 from .expressions import Expression, Name, Number
 from .instances import Group, Node
-from .model import DerivedVariable
+from .model import ComponentType, DerivedVariable, StateVariable
 from .network import Array, Index, Read, Variable
 from .units import TIME, Dimension
 
@@ -76,6 +77,30 @@ class Scope:
         return Name(self.names[key])
 
 
+@dataclass(frozen=True, slots=True)
+class _Variables:
+    """The variables of a component type; regimes' own derived variables count too."""
+
+    states: Mapping[str, StateVariable]
+    derived: Mapping[str, DerivedVariable]
+    exposed: Mapping[str, str]
+
+    @classmethod
+    def of(cls, kind: ComponentType) -> _Variables:
+        dynamics = kind.dynamics
+        if dynamics is None:
+            return cls({}, {}, {})
+        exposed: dict[str, str] = {}
+        for variable in dynamics.variables:
+            if variable.exposure is not None:
+                exposed.setdefault(variable.exposure, variable.name)
+        return cls(
+            {state.name: state for state in dynamics.state_variables},
+            {derived.name: derived for derived in dynamics.every_derived()},
+            exposed,
+        )
+
+
 @dataclass(eq=False, slots=True)
 class Symbols:
     """Lookups across groups; one `Scope` per group."""
@@ -89,6 +114,7 @@ class Symbols:
     #: What each such ancestor reads from outside on behalf of those it absorbed.
     boundary: dict[Node, dict[str, str]] = field(default_factory=dict)
     scopes: dict[str, Scope] = field(default_factory=dict)
+    tables: dict[int, _Variables] = field(default_factory=dict)
 
     def scope(self, group: Group) -> Scope:
         """Return the scope of `group`."""
@@ -98,53 +124,46 @@ class Symbols:
 
     # --- what a node holds ----------------------------------------------------------------
 
+    def variables_of(self, kind: ComponentType) -> _Variables:
+        """Return the variables of a type, by name and by exposure."""
+        if id(kind) not in self.tables:
+            self.tables[id(kind)] = _Variables.of(kind)
+        return self.tables[id(kind)]
+
     def holds(self, node: Node, name: str) -> str | None:
         """Tell what `name` is to `node`: exposure, state, derived, requirement, parameter."""
-        dynamics = node.type.dynamics
-        if dynamics is not None:
-            for state in dynamics.state_variables:
-                if state.exposure == name:
-                    return "exposure"
-            for derived in dynamics.derived_variables:
-                if derived.exposure == name:
-                    return "exposure"
-            if any(state.name == name for state in dynamics.state_variables):
-                return "state"
-            if any(derived.name == name for derived in dynamics.derived_variables):
-                return "derived"
+        variables = self.variables_of(node.type)
+        if name in variables.exposed:
+            return "exposure"
+        if name in variables.states:
+            return "state"
+        if name in variables.derived:
+            return "derived"
         if name in node.values:
             return "parameter"
-        if name in node.type.requirements and dynamics is not None:
+        if name in node.type.requirements and node.type.dynamics is not None:
             return "requirement"
         return None
 
     def exposed_by(self, node: Node, exposure: str) -> str:
         """Return the variable of `node` behind an exposure."""
-        dynamics = node.type.dynamics
-        assert dynamics is not None
-        for variable in (*dynamics.state_variables, *dynamics.derived_variables):
-            if variable.exposure == exposure:
-                return variable.name
-        raise KeyError(exposure)
+        return self.variables_of(node.type).exposed[exposure]
 
     def local(self, node: Node, name: str) -> Expression | None:
         """Return what `name` means in the equations of `node` itself."""
         scope = self.scope(node.group)
-        dynamics = node.type.dynamics
-        if dynamics is not None:
-            for state in dynamics.state_variables:
-                if state.name == name:
-                    return Name(scope.variable(node, name, "state", state.dimension))
-            for derived in dynamics.derived_variables:
-                if derived.name == name:
-                    return Name(scope.variable(node, name, "derived", derived.dimension))
+        variables = self.variables_of(node.type)
+        state = variables.states.get(name)
+        if state is not None:
+            return Name(scope.variable(node, name, "state", state.dimension))
+        derived = variables.derived.get(name)
+        if derived is not None:
+            return Name(scope.variable(node, name, "derived", derived.dimension))
         if name in node.type.requirements and name not in node.assigned:
             return self.requirement(node, name)
         if name in node.values:
             return scope.parameter(node, name)
-        if name == "t":
-            return Name("t")
-        return None
+        return Name("t") if name == "t" else None
 
     def copies(self, node: Node) -> bool:
         """Tell whether `node` keeps copies of what its ancestors supply."""
@@ -350,11 +369,6 @@ def _chain(node: Node) -> list[Node]:
         found.append(current)
         current = current.parent
     return found
-
-
-def own_derived(node: Node) -> tuple[DerivedVariable, ...]:
-    """Return the derived variables of `node`."""
-    return node.type.dynamics.derived_variables if node.type.dynamics else ()
 
 
 TIME_DIMENSION = TIME

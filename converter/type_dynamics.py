@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from ..errors import Place, did_you_mean
 from .attributes import SILENT, AttributeReader
 from .document import Element
-from .expressions import Expression
+from .expressions import Expression, Name, substitute
 from .model import (
     Actions,
     Assignment,
@@ -49,7 +50,7 @@ class DynamicsReader(AttributeReader):
             on_start=tuple(parts.on_start),
             on_events=tuple(parts.on_events),
             on_conditions=tuple(parts.on_conditions),
-            regimes=tuple(parts.regimes),
+            regimes=_with_own_locals(parts.regimes),
             kinetic_schemes=tuple(parts.kinetic_schemes),
         )
 
@@ -225,9 +226,8 @@ class DynamicsReader(AttributeReader):
         wanted = ("name", "nodes", "edges", "stateVariable", "edgeSource", "edgeTarget",
                   "forwardRate", "reverseRate")
         values = [self.required(part, name) for name in wanted]
-        if any(value is None for value in values):
-            return None
-        return KineticScheme(*(value or "" for value in values), place=part.place)
+        given = [value for value in values if value is not None]
+        return KineticScheme(part.place, *given) if len(given) == len(values) else None
 
 
 @dataclass(slots=True)
@@ -241,3 +241,49 @@ class _Dynamics:
     on_conditions: list[OnCondition] = field(default_factory=list)
     regimes: list[Regime] = field(default_factory=list)
     kinetic_schemes: list[KineticScheme] = field(default_factory=list)
+
+
+def _with_own_locals(regimes: list[Regime]) -> tuple[Regime, ...]:
+    """Return `regimes` with local derived variables renamed where two have one of a name."""
+    counts = Counter(v.name for regime in regimes for v in regime.derived_variables)
+    return tuple(
+        _renamed(
+            regime,
+            {v.name: f"{regime.name}.{v.name}" for v in regime.derived_variables
+             if counts[v.name] > 1},
+        )
+        for regime in regimes
+    )
+
+
+def _renamed(regime: Regime, new: dict[str, str]) -> Regime:
+    if not new:
+        return regime
+    names = {old: Name(name) for old, name in new.items()}
+
+    def tree(expression: Expression) -> Expression:
+        return substitute(expression, names)
+
+    def actions(block: Actions) -> Actions:
+        assignments = tuple(replace(a, value=tree(a.value)) for a in block.assignments)
+        return replace(block, assignments=assignments)
+
+    return replace(
+        regime,
+        on_entry=actions(regime.on_entry),
+        derived_variables=tuple(
+            replace(
+                v,
+                name=new.get(v.name, v.name),
+                value=tree(v.value) if v.value is not None else None,
+                cases=tuple((tree(c) if c is not None else None, tree(x)) for c, x in v.cases),
+            )
+            for v in regime.derived_variables
+        ),
+        time_derivatives=tuple(replace(d, value=tree(d.value)) for d in regime.time_derivatives),
+        on_conditions=tuple(
+            replace(c, test=tree(c.test), actions=actions(c.actions))
+            for c in regime.on_conditions
+        ),
+        on_events=tuple(replace(e, actions=actions(e.actions)) for e in regime.on_events),
+    )

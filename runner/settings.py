@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..codegen.program import Program
 from ..codegen.random_numbers import JavaRandom, uniform
 from ..converter.model import Component, Model
-from ..converter.simulation import Display, Line, Simulation, simulation_of
+from ..converter.simulation import Display, EventFile, Line, OutputFile, Simulation, simulation_of
 from ..converter.units import NONE
 from ..errors import Faults, ModelError, Place
 from .files import joined
@@ -63,7 +63,8 @@ def simulation_for(model: Model, request: Request, faults: Faults) -> Simulation
 def check_outputs(simulation: Simulation, faults: Faults) -> None:
     """Note a fault for every output whose name is refused when it is written."""
     first: dict[str, Place] = {}
-    for output in (*simulation.outputs, *simulation.events):
+    outputs: tuple[OutputFile | EventFile, ...] = (*simulation.outputs, *simulation.events)
+    for output in outputs:
         name = joined(output.path, output.file_name)
         reason = refusal(name)
         if reason is None and name in first:
@@ -122,7 +123,7 @@ def plan_of(
     faults: Faults,
 ) -> Plan:
     """Return everything that a run needs, from here on without the model."""
-    names = {dimension: name for name, dimension in reversed(model.dimensions.items())}
+    names = {dimension: name for name, dimension in reversed([*model.dimensions.items()])}
     columns = program.columns
     return Plan(
         program=program,

@@ -24,6 +24,7 @@ from ..network import (
 from .renaming import (
     renamed_condition,
     renamed_derivative,
+    renamed_flow,
     renamed_statement,
     sorted_assignments,
 )
@@ -185,7 +186,7 @@ def _joined(parent: Population, part: Population, order: Index) -> tuple[Populat
         ),
         flows=(
             *parent.flows,
-            *(renamed_statement(f, symbols, ports, handlers) for f in part.flows),  # type: ignore[misc]
+            *(renamed_flow(f, symbols) for f in part.flows),
         ),
         conditions=(
             *(renamed_condition(c, symbols, ports, handlers) for c in part.conditions),

@@ -199,7 +199,7 @@ def _summed(part: Population, parent: Population, same: Population | None) -> Po
         if isinstance(initial, float) and initial == 0:
             return 0.0
         values = np.broadcast_to(np.asarray(initial, float), part.size)
-        return np.bincount(index, weights=values, minlength=parent.size)
+        return np.asarray(np.bincount(index, values, parent.size), dtype=np.float64)
 
     states = {d.state for d in part.derivatives}
     variables = {

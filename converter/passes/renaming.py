@@ -47,17 +47,21 @@ def renamed_statement(
             return Run(handlers.get(handler, handler))
         case Collect(variable, parts, reduce):
             return Collect(renamed_symbol(variable, renames), parts, reduce)
-        case Flow(states, edges):
-            return Flow(
-                tuple(renamed_symbol(s, renames) for s in states),
-                tuple(
-                    (a, b, renamed_symbol(f, renames), renamed_symbol(r, renames))
-                    for a, b, f, r in edges
-                ),
-            )
+        case Flow():
+            return renamed_flow(statement, renames)
         case _:
             raise TypeError(f"{statement!r} has no place in equations")
 
+
+def renamed_flow(flow: Flow, renames: Renames) -> Flow:
+    """Return `flow` with its states and rates replaced."""
+    return Flow(
+        tuple(renamed_symbol(s, renames) for s in flow.states),
+        tuple(
+            (a, b, renamed_symbol(f, renames), renamed_symbol(r, renames))
+            for a, b, f, r in flow.edges
+        ),
+    )
 
 def renamed_derivative(derivative: Derivative, renames: Renames) -> Derivative:
     """Return `derivative` with symbols replaced."""

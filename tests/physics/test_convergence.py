@@ -272,7 +272,7 @@ def test_a_kinetic_scheme_keeps_its_sum() -> None:
 
 
 MANY = """
-<ComponentType name="cell"><Parameter name="rate" dimension="none"/>
+<ComponentType name="spinning"><Parameter name="rate" dimension="none"/>
   <Property name="k" dimension="none" defaultValue="1"/>
   <Exposure name="v" dimension="none"/><Exposure name="u" dimension="none"/>
   <Dynamics>
@@ -285,7 +285,7 @@ MANY = """
     <TimeDerivative variable="u" value="(x * v - u) / 1s"/>
   </Dynamics>
 </ComponentType>
-<cell id="cell" rate="3"/>
+<spinning id="spin" rate="3"/>
 """
 
 
@@ -295,6 +295,6 @@ def test_exact_solves_the_linear_part_of_a_nonlinear_model(step: float) -> None:
         '<Property name="k" dimension="none" defaultValue="1"/>',
         '<Constant name="SEC" dimension="time" value="1s"/>',
     )
-    model = lems(body, "cell", {"v": "v", "u": "u"}, "2s")
+    model = lems(body, "spin", {"v": "v", "u": "u"}, "2s")
     recording = lemsmith.run(model, method="exact", step=step)
     np.testing.assert_allclose(recording["v"], np.sin(3 * recording.time), rtol=0, atol=1e-12)
