@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import UsageError
+from .continuous import emit_continuous
 from .emit_cuda import emit_cuda
 from .emit_numpy_steps import emit_numpy_steps
 from .emit_phases import emit_phases
@@ -12,12 +13,24 @@ from .emit_steps import emit_steps
 from .program import BufferName, Program
 
 
-def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[BufferName, ...]]:
+#: What a backend fills or names: buffers in order, or constants by name.
+Buffers = tuple[BufferName, ...] | dict[str, object]
+
+
+def emit(program: Program, backend: str, source: str) -> tuple[str, Buffers]:
     """Return the text of `program` for `backend` and the buffers that it takes, in order.
 
     `source` is named in the text's first line, made harmless.
     """
     name = re.sub(r"[^A-Za-z0-9_. -]", "_", source.replace("\\", "/").rsplit("/", 1)[-1])[:80]
+    if program.schedule == "continuous":
+        if backend not in ("cpp", "numpy"):
+            raise UsageError(
+                f"the backend {backend!r} cannot choose its own steps: choose another method than "
+                "reference and cvode, or --backend cpp"
+            )
+        assert program.network is not None
+        return emit_continuous(program.network, name)
     if backend in ("cuda", "cuda-on-host"):
         if program.schedule != "phases":
             raise UsageError(
