@@ -42,6 +42,9 @@ REFERENCE_RTOL = 1e-10
 #: A state's absolute tolerance is this part of its relative one times the size it has had.
 FLOOR = 1e-4
 
+#: Absolute tolerance of a state that has been zero so far; squares of its inverse are finite.
+SMALLEST = 1e-100
+
 #: Halvings that bracket the time of a condition.
 HALVINGS = 60
 
@@ -110,7 +113,7 @@ class AdaptiveRun:
         self.holding = np.zeros(sum(self.widths), dtype=bool)
         self.stepper: Stepper | None = None
         self.stop = 0.0
-        self.last: tuple[float, Interpolation] | None = None
+        self.last: tuple[float, Interpolation, Array] | None = None
         self.jacobian: Jacobian | None = None
 
     # --- the protocol of a run -----------------------------------------------------------------
@@ -160,12 +163,15 @@ class AdaptiveRun:
     def row_at(self, t: float) -> Array:
         """Return the recorded values at a time that the solution has passed."""
         if self.last is not None and self.last[0] <= t < self.t:
-            return self.row(self.last[1](t), t)
+            _, between, before = self.last
+            return self.row(between(t), t, before)
         return self.row(self.y, t)
 
-    def row(self, y: Array, t: float | None = None) -> Array:
+    def row(self, y: Array, t: float | None = None, d: Array | None = None) -> Array:
         """Return recorded values (columns,)."""
-        values = self.functions["records"](self.t if t is None else t, y, self.d)
+        values = self.functions["records"](
+            self.t if t is None else t, y, self.d if d is None else d
+        )
         known = dict(zip(self.rows, values, strict=True))
         return np.array(
             [
@@ -210,6 +216,7 @@ class AdaptiveRun:
                 self.holding &= truth
                 return_now = end >= self.stop
                 if return_now:
+                    self.d = self.d.copy()
                     self.deliver()
                     self.settle()
             if return_now:
@@ -217,7 +224,7 @@ class AdaptiveRun:
 
     def move(self, start: float, end: float, y: Array, between: Interpolation) -> None:
         """Take over a step's end."""
-        self.last = (start, between)
+        self.last = (start, between, self.d)
         self.t = end
         self.y = np.array(y)
         np.maximum(self.sizes, np.abs(self.y), out=self.sizes)
@@ -241,7 +248,7 @@ class AdaptiveRun:
     def tolerances(self) -> Array:
         """Return the absolute tolerance of every state."""
         rates = np.abs(self.rates(self.t, self.y)) * self.program.step
-        return np.maximum(self.atol * np.maximum(self.sizes, rates), 1e-300)
+        return np.maximum(self.atol * np.maximum(self.sizes, rates), SMALLEST)
 
     def new_stepper(self, stop: float) -> Stepper:
         """Start the solution anew from here to `stop`."""
@@ -257,6 +264,8 @@ class AdaptiveRun:
     def settle(self) -> None:
         """Act on every condition that is true now and was not, until none is left."""
         self.stepper = None
+        # Rows before this moment still see what held before.
+        self.d = self.d.copy()
         for _ in range(CIRCLE):
             truth, _ = self.truths(self.t, self.y)
             fresh = np.flatnonzero(truth & ~self.holding)
@@ -414,7 +423,7 @@ class DormandPrince:
             raise MissingTool("--method reference needs scipy: pip install scipy") from None
         self.solver = DOP853(
             run.rates, run.t, run.y, stop, rtol=run.rtol, atol=run.tolerances(),
-            max_step=longest,
+            max_step=longest, first_step=min(0.5 * run.program.step, stop - run.t),
         )
 
     def step(self) -> tuple[float, Array, Interpolation]:
