@@ -95,6 +95,7 @@ class Body:
         return found
 
     def version(self, name: str) -> tuple[tuple[str, int], ...]:
+        """Return how often each thing that `name` depends on has changed so far."""
         found = {n: self.versions.get(n, 0) for n in self.leaves(name)}
         if "t" in found:
             found["t"] = self.clock_version
@@ -136,6 +137,7 @@ class Body:
         return self.caught_up[name]
 
     def collected(self, assignment: Collect) -> Expression:
+        """Return a local with the present sum over attached instances."""
         name = self.local(f"{assignment.variable}_now")
         listed = self.collect_lists[assignment.variable]
         if self.scalar:

@@ -60,7 +60,7 @@ class NeuronLowering(CableLowering):
         """Return all populations."""
         return frozenset(p.name for p in self.network.populations)
 
-    # --- what is held from one step to the next ---------------------------------------------------
+    # --- what is held from one step to the next ----------------------------------------------
 
     def with_lags(self, network: Network) -> Network:
         """Return `network` with what the rate procedures compute turned into held values."""
@@ -132,7 +132,7 @@ class NeuronLowering(CableLowering):
             phases.append(Phase("kernel", self.finish(f"keep {name}", work, body, "kernel")))
         return phases
 
-    # --- the order of a step -----------------------------------------------------------------------
+    # --- the order of a step ------------------------------------------------------------------
 
     def program(self) -> Program:
         """Return the program, with tests and deliveries before the advance."""

@@ -393,8 +393,8 @@ class _Emitter:
             f"for (int64_t i = s.first; i - (i & 31) < {size}; i += s.stride) {{",
             f"    const unsigned int count = i < {size} ? sent[i] : 0;",
             "    if (count != 0) sent[i] = 0;",
-            f"    ls_list(s, {port.number}, i, count, m.list_{name} + slot * {port.room}, "
-            f"m.many_{name} + slot * {port.room}, m.sizes_{name} + slot, {port.room});",
+            (f"    ls_list(s, {port.number}, i, count, m.list_{name} + slot * {port.room}, "
+            f"m.many_{name} + slot * {port.room}, m.sizes_{name} + slot, {port.room});"),
             "}",
         ])
         flags = frozenset({(port.population, f"(flag {port.port})")})
@@ -425,8 +425,8 @@ class _Emitter:
             return [f"const int64_t from = m.{name}_starts[i], to = m.{name}_starts[i + 1];"]
         return [
             f"const int64_t from = ls_lower(m.{name}_delay_steps, {ends}, {delay});",
-            f"const int64_t to = ls_lower(m.{name}_delay_steps, from, "
-            f"m.{name}_starts[i + 1], {delay} + 1);",
+            (f"const int64_t to = ls_lower(m.{name}_delay_steps, from, "
+            f"m.{name}_starts[i + 1], {delay} + 1);"),
         ]
 
     def way(self, way: Way, first: int, last: int, when: str) -> _Operation:
@@ -472,8 +472,8 @@ class _Emitter:
             # Enough units: every list has some of its own. Too few: every unit has some lists.
             f"const bool wide = units >= {count};",
             f"const int64_t shares = wide ? units / {count} : 1;",
-            f"const int64_t begin = unit >= units || (wide && unit >= shares * {count}) "
-            f"? {count} : (wide ? unit % {count} : unit);",
+            (f"const int64_t begin = unit >= units || (wide && unit >= shares * {count}) "
+            f"? {count} : (wide ? unit % {count} : unit);"),
             f"for (int64_t at = begin; at < {count}; at += wide ? {count} : units) {{",
             f"    const int delay = {first} + (int)at;",
             *(f"    {line}" for line in self.list_lines(port, "delay")),
@@ -532,8 +532,8 @@ class _Emitter:
                 name = self.text.variable(layout, state)
                 lines.extend([
                     f"    if (m.sum_{name}[i] != 0) {{",
-                    f"        m.{name}[i] += (real)((double)(long long)m.sum_{name}[i] * "
-                    f"m.scale_{name}[1]);",
+                    (f"        m.{name}[i] += (real)((double)(long long)m.sum_{name}[i] * "
+                    f"m.scale_{name}[1]);"),
                     f"        m.sum_{name}[i] = 0;",
                     "    }",
                 ])
@@ -569,8 +569,8 @@ class _Emitter:
             "        const int64_t i = list[n];",
             *(f"        {line}" for line in self.bounds(way.delivery, "delay")),
             "        for (int64_t k = from; k < to; k++)",
-            "            for (int round = 0; round < many[n]; round++) "
-            f"{self.text.call(way.delivery)}",
+            ("            for (int round = 0; round < many[n]; round++) "
+            f"{self.text.call(way.delivery)}"),
             "    }",
             "}",
         ]
@@ -584,8 +584,8 @@ class _Emitter:
                 *(f"    {line}" for line in self.list_lines(port, "0")),
                 "    ls_sort(list, many, size);",
                 "    for (int64_t n = 0; n < size; n++)",
-                "        for (int round = 0; round < many[n]; round++) "
-                f"ls_push(s, {port.number}, list[n]);",
+                ("        for (int round = 0; round < many[n]; round++) "
+                f"ls_push(s, {port.number}, list[n]);"),
                 f"    m.sizes_{self.port_name(port)}[slot] = 0;",
                 "}",
             ])

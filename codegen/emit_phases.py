@@ -153,8 +153,8 @@ class _Emitter:
         ring = self.rings[name]
         if uniform(delivery.delay_steps):
             delay = int(delivery.delay_steps[0])
-            return [f"if (m.{name}_starts[i] < m.{name}_starts[i + 1]) "
-                    f"ls_ring_push(s, {ring}, {delay}, i);"]
+            return [(f"if (m.{name}_starts[i] < m.{name}_starts[i + 1]) "
+                    f"ls_ring_push(s, {ring}, {delay}, i);")]
         steps = f"m.{name}_delay_steps[k]"
         return [
             f"{loop} {{",
@@ -246,9 +246,9 @@ class _Emitter:
         names = (cable.current, slope_name(cable.current), cable.state)
         current, slope, v = (f"m.{self.text.variable(layout, name)}" for name in names)
         return [
-            f"bad |= ls_cable_step<real>({tree}, {h}, {gain}, {at}conductance, "
+            (f"bad |= ls_cable_step<real>({tree}, {h}, {gain}, {at}conductance, "
             f"{at}capacitance, {current}, {slope}, {v}, {at}junctions, {at}diagonal, "
-            f"{at}increment);"
+            f"{at}increment);")
         ]
 
     def record_lines(self) -> list[str]:

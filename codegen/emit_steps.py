@@ -50,7 +50,7 @@ class _Emitter:
         self.fields: list[str] = []
         self.numbered_ports: dict[tuple[str, str], int] = {}
 
-    # --- names -------------------------------------------------------------------------------
+    # --- names --------------------------------------------------------------------------
 
     def variable(self, layout: Layout, name: str) -> str:
         return f"{self.pop[layout.name]}_{identifier(name)}"
@@ -64,7 +64,7 @@ class _Emitter:
     def emitter(self, population: str, port: str) -> str:
         return f"emit_{self.pop[population]}_{identifier(port)}"
 
-    # --- the whole ------------------------------------------------------------------------------
+    # --- the whole -------------------------------------------------------------------------
 
     def emit(self, source: str) -> tuple[str, tuple[BufferName, ...]]:
         self.collect_buffers()
@@ -95,7 +95,7 @@ class _Emitter:
         return text, tuple(self.buffers)
 
     def c_type(self, buffer: BufferName) -> str:
-        if buffer.kind in ("variable",):
+        if buffer.kind == "variable":
             return "double"
         if buffer.kind == "parameter":
             return "const double"
@@ -141,7 +141,7 @@ class _Emitter:
         ports |= {p.port for p in self.program.ports if p.population == population}
         return sorted(ports)
 
-    # --- functions --------------------------------------------------------------------------------
+    # --- functions ---------------------------------------------------------------------------
 
     def function(self, function: Function) -> dict[str, object]:
         kind, _, rest = function.name.partition(" ")
@@ -217,7 +217,8 @@ class _Emitter:
                 raise InternalError(f"{statement!r} was not lowered")
 
     def advance_lines(self, listed: AdvanceList) -> list[str]:
-        loop = f"for (int64_t k = m.{listed.name}_starts[i]; k < m.{listed.name}_starts[i + 1]; k++)"
+        starts = f"m.{listed.name}_starts"
+        loop = f"for (int64_t k = {starts}[i]; k < {starts}[i + 1]; k++)"
         entry = f"m.{listed.name}_entries[k]"
         if listed.which is None:
             return [f"{loop} {self.advance_name(listed.populations[0])}(m, s, {entry});"]
@@ -231,7 +232,8 @@ class _Emitter:
         self, layout: Layout, variable: str, listed: CollectList, reduce: str
     ) -> list[str]:
         start, operator = ("0.0", "+") if reduce == "add" else ("1.0", "*")
-        loop = f"for (int64_t k = m.{listed.name}_starts[i]; k < m.{listed.name}_starts[i + 1]; k++)"
+        starts = f"m.{listed.name}_starts"
+        loop = f"for (int64_t k = {starts}[i]; k < {starts}[i + 1]; k++)"
         terms = [
             f"m.{self.variable(self.layouts[p], v)}[m.{listed.name}_entries[k]]"
             for p, v in listed.parts
@@ -265,7 +267,7 @@ class _Emitter:
         lines.extend(f"    {name} = x[{n}];" for n, name in enumerate(names))
         return [*lines, "}"]
 
-    # --- events ------------------------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------------
 
     def emit_function(self, population: str, port: str) -> dict[str, object]:
         lines = ["(void)m;", "(void)s;", "(void)i;"]
@@ -300,7 +302,7 @@ class _Emitter:
             for n, d in enumerate(self.program.deliveries)
         ]
 
-    # --- recording ------------------------------------------------------------------------------
+    # --- recording -------------------------------------------------------------------------
 
     def record_lines(self) -> list[str]:
         return [

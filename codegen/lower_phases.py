@@ -116,7 +116,7 @@ class _Lowering:
             for name in self.works
         }
 
-    # --- the whole ----------------------------------------------------------------------------
+    # --- the whole -----------------------------------------------------------------------
 
     def program(self) -> Program:
         tableau = TABLEAUS.get(self.method)
@@ -196,7 +196,7 @@ class _Lowering:
             found.append(replace(made, delay_steps=steps, delays=None))
         return found
 
-    # --- states half a step apart -----------------------------------------------------------------
+    # --- states half a step apart ------------------------------------------------------------
 
     def stagger(self, work: _Work) -> None:
         """Let the outermost layer of a splitting run half a step behind the others.
@@ -249,7 +249,7 @@ class _Lowering:
             phases.append(Phase("kernel", self.finish(f"open {name}", work, body, "kernel")))
         return phases
 
-    # --- slopes of attached currents ------------------------------------------------------------
+    # --- slopes of attached currents -------------------------------------------------------
 
     def add_slopes(self) -> None:
         """Let attached populations publish the slope of what they add to their parent.
@@ -291,7 +291,7 @@ class _Lowering:
             )
             work.slopes[(collect.variable, state)] = symbol
 
-    # --- what populations publish ---------------------------------------------------------------
+    # --- what populations publish ----------------------------------------------------------
 
     def needed(self, work: _Work, trees: list[Expression]) -> set[tuple[str, str]]:
         """Return the derived variables of other populations that `trees` depend on."""
@@ -387,7 +387,7 @@ class _Lowering:
             found[-1][1].append(item[1])
         return found
 
-    # --- bodies -----------------------------------------------------------------------------------
+    # --- bodies ------------------------------------------------------------------------------
 
     def body(self, work: _Work, *, scalar: bool = False) -> Body:
         population = work.population
@@ -424,7 +424,7 @@ class _Lowering:
         )
         return name
 
-    # --- advancing in one stage --------------------------------------------------------------------
+    # --- advancing in one stage ---------------------------------------------------------------
 
     def advance_phases(self) -> list[Phase]:
         order, deferred = self.advance_order()
@@ -555,7 +555,7 @@ class _Lowering:
                     return False
         return True
 
-    # --- Runge-Kutta over the whole network -----------------------------------------------------------
+    # --- Runge-Kutta over the whole network ------------------------------------------------------
 
     def stages(self, tableau: Tableau) -> list[Phase]:
         phases: list[Phase] = []
@@ -620,7 +620,7 @@ class _Lowering:
                 )
         return phases
 
-    # --- conditions, handlers, records -----------------------------------------------------------------
+    # --- conditions, handlers, records ------------------------------------------------------------
 
     def tested(self, work: _Work) -> bool:
         """Tell whether conditions are tested after deliveries, at the end of a step.
@@ -691,13 +691,17 @@ class _Lowering:
             self.functions[-1] = replace(self.functions[-1], arguments=tuple(sorted(values)))
 
     def columns(self) -> tuple[RecordedColumn, ...]:
-        found: list[RecordedColumn] = []
-        for record in self.network.records:
-            found.append(
-                RecordedColumn(record.name, record.path, record.population,
-                               self.recorded(record.population, record.variable),
-                               record.instance, record.dimension)
+        found = [
+            RecordedColumn(
+                record.name,
+                record.path,
+                record.population,
+                self.recorded(record.population, record.variable),
+                record.instance,
+                record.dimension,
             )
+            for record in self.network.records
+        ]
         self.value_functions(
             {(r.population, self.recorded(r.population, r.variable))
              for r in self.network.records}
@@ -753,10 +757,7 @@ def _trees(statements: tuple[Statement, ...], population: Population) -> list[Ex
 
 
 def _function_trees(function: Function, population: Population) -> list[Expression]:
-    found: list[Expression] = []
-    for statement in function.body:
-        if isinstance(statement, Assign):
-            found.append(statement.value)
+    found = [s.value for s in function.body if isinstance(s, Assign)]
     collects = [a.variable for a in population.assignments if isinstance(a, Collect)]
     found.extend(Name(name) for name in collects)
     return found

@@ -238,8 +238,8 @@ class _Lowering:
             before, value = self.drawn(value)
             return [*before, Assign(variable, _stepped(variable, DT, value))]
         rates: list[tuple[str, str]] = []
-        for variable, value in statement.derivatives:
-            before, value = self.drawn(value)
+        for variable, slope in statement.derivatives:
+            before, value = self.drawn(slope)
             rate = self.local(f"d_{variable}")
             done.extend([*before, Assign(rate, value)])
             rates.append((variable, rate))

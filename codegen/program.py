@@ -73,7 +73,8 @@ class Phase:
     """One operation of a step: a kernel over a population, or an exchange of events.
 
     `kind`: "kernel" (run the function `name`), "locate" (advance the instances of population
-    `name` that a kernel flagged, condition by condition), "move" (commit the second copy of states),
+    `name` that a kernel flagged, condition by condition), "move" (commit the second copy of
+    states),
     "tick" (the time becomes that of the step's end; named "added", by adding up halves of
     steps in ms with the round-off of that), "deliver" (events that are due),
     "send" (events noted by kernels), "cable" (solve for the potentials of population `name` by
@@ -296,9 +297,8 @@ def show_program(program: Program) -> str:
         arguments = f"({', '.join(function.arguments)})" if function.arguments else ""
         lines.append(f"{function.name}{arguments} of {function.population}:")
         lines.extend(show_statement(statement, "    ") for statement in function.body)
-    for delivery in program.deliveries:
-        lines.append(
-            f"{delivery.source}.{delivery.port} -> {delivery.target}.{delivery.handler}: "
-            f"{len(delivery.targets)} connections"
-        )
+    lines.extend(
+        f"{d.source}.{d.port} -> {d.target}.{d.handler}: {len(d.targets)} connections"
+        for d in program.deliveries
+    )
     return "\n".join(lines)

@@ -178,11 +178,11 @@ class SegmentSite:
             return node, index
         return self.site.step(self.site.membrane, index, bit)
 
-    def holder(self, node: Node, index: int, name: str) -> tuple[Node, int]:
+    def holder(self, node: Node, index: int, name: str) -> tuple[Node, int]:  # noqa: ARG002 - a site's
         """Return the compartments."""
         return self.site.membrane, index
 
-    def source(self, node: Node, index: int) -> tuple[Node, int] | str:
+    def source(self, node: Node, index: int) -> tuple[Node, int] | str:  # noqa: ARG002 - a site's
         """Return the detector on the segment."""
         return self.site.source(self.site.membrane, index)
 
@@ -482,7 +482,7 @@ def _ends_held(target: Component) -> Iterator[tuple[int, float]]:
         tables = [part for _, _, part in component.parts if isinstance(part, ComponentTable)]
         for table in tables:
             columns = table.columns
-            for side in SEGMENTS:
+            for side, names in SEGMENTS.items():
                 along = next((columns[n] for n in FRACTIONS[side] if n in columns), None)
                 if along is None:
                     continue
@@ -490,6 +490,6 @@ def _ends_held(target: Component) -> Iterator[tuple[int, float]]:
                 ends = np.flatnonzero((fractions <= 0) | (fractions >= 1))
                 if not ends.size:
                     continue
-                of = next((columns[n] for n in SEGMENTS[side] if n in columns), None)
+                of = next((columns[n] for n in names if n in columns), None)
                 segments = np.zeros(table.rows) if of is None else column_numbers(of, 0.0)
                 yield from {(int(segments[row]), float(fractions[row])) for row in ends}

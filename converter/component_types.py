@@ -59,7 +59,7 @@ EXPERIMENTS = frozenset(
 class TypeReader(DynamicsReader):
     """Reads ComponentType elements."""
 
-    is_packaged: Callable[[Place], bool] = lambda place: False
+    is_packaged: Callable[[Place], bool] = lambda _: False
     constants: Mapping[str, ConstantValue] = field(default_factory=dict)
     elements: dict[str, Element] = field(default_factory=dict)
     done: dict[str, ComponentType] = field(default_factory=dict)
@@ -157,7 +157,7 @@ class TypeReader(DynamicsReader):
             paths=frozenset(own.paths) | (base.paths if base else frozenset()),
             index_parameters=frozenset(own.index_parameters)
             | (base.index_parameters if base else frozenset()),
-            dynamics=own.dynamics if own.dynamics else base.dynamics if base else None,
+            dynamics=own.dynamics or (base.dynamics if base else None),
             structure=tuple(own.structure) or (base.structure if base else ()),
             simulation=tuple(own.simulation) or (base.simulation if base else ()),
         )

@@ -167,7 +167,7 @@ class ComponentReader:
                 self.faults.error(
                     f"{_describe(element)} needs the parameter {name!r}",
                     element.place,
-                    f"add {name}=\"...\" with the dimension of {parameter.dimension}"
+                    f'add {name}="..." with the dimension of {parameter.dimension}'
                     if parameter.dimension not in (None, NONE)
                     else f'add {name}="..."',
                 )

@@ -99,7 +99,7 @@ class _Tree:
         found = self.reached(component, head)
         if isinstance(found, str):
             self.faults.error(
-                f"the select {path!r} of the DerivedParameter {derived.name!r} leads nowhere "
+                f"the path {path!r} of the DerivedParameter {derived.name!r} leads nowhere "
                 f"from {component.id or component.tag!r}: {found}",
                 component.place,
                 f"it is defined at {derived.place}",

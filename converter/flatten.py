@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import Faults, ModelError
-
 from .binding import Binder, first_in, first_out, handler_name, port_name
 from .cable_groups import cable_instances
 from .event_circles import check_circles
@@ -21,6 +20,7 @@ from .network import (
     Array,
     Cable,
     EventRecord,
+    Flow,
     Network,
     Population,
     Projection,
@@ -32,8 +32,8 @@ from .network import (
 from .paths import locate, ports_at
 from .simulation import Simulation
 from .single_compartment import refuse_compartments
-from .structures import instantiate
 from .start_values import check_start
+from .structures import instantiate
 from .symbols import Scope, Symbols
 
 
@@ -200,8 +200,6 @@ def _initial_occupancies(
     drafts: dict[str, _Draft], instances: Instances, values: dict[str, dict[str, Array]]
 ) -> None:
     """Put all of a kinetic scheme's occupancy into its first state (KScheme.java)."""
-    from .network import Flow
-
     for group in instances.groups:
         draft = drafts[group.name]
         for statement in (*draft.parts.get("step", ()), *draft.parts.get("flows", ())):  # type: ignore[misc]

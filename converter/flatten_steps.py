@@ -113,8 +113,7 @@ class StepFlattener(Binder):
         done.append(Assign(self.clock(node), Name("t")))
         done.extend(self.derived(node))
         done.extend(self.integrate(node))
-        for condition in dynamics.on_conditions:
-            done.append(self.condition(node, condition))
+        done.extend(self.condition(node, condition) for condition in dynamics.on_conditions)
         done.extend(self.exposures(node))
         done.extend(self.regimes(node))
         return done
@@ -193,6 +192,7 @@ class StepFlattener(Binder):
         return done
 
     def integrate(self, node: Node) -> list[Statement]:
+        """Return the step of `node`'s time derivatives, all from the same values."""
         dynamics = node.type.dynamics
         assert dynamics is not None
         if not dynamics.time_derivatives:
@@ -245,6 +245,7 @@ class StepFlattener(Binder):
         return done
 
     def regime_update(self, node: Node, derivative: TimeDerivative) -> Statement:
+        """Return the step of one time derivative of a regime."""
         symbol = self.variable(node, derivative.variable)
         return Integrate(((symbol, self.bound(node, derivative.value)),))
 

@@ -120,6 +120,7 @@ class Initialiser:
         return self.drawing[group]
 
     def find_draws(self, group: Group) -> bool:
+        """Look through the expressions of `group` and of what is below for random()."""
         for node in group.top.subtree():
             dynamics = node.type.dynamics
             if dynamics is None:
@@ -144,6 +145,7 @@ class Initialiser:
     # --- one component -----------------------------------------------------------------------
 
     def start(self, node: Node, index: Index, *, with_derived: bool) -> None:
+        """Run what `node` does at the start, for the instances `index`."""
         if node.type.dynamics is None:
             return
         key = (node, with_derived)
@@ -153,6 +155,7 @@ class Initialiser:
         self.execute(node.group, self.plans[key], index)
 
     def derived(self, node: Node) -> list[Statement]:
+        """Return the evaluation of `node`'s derived variables, selections first."""
         dynamics = node.type.dynamics
         assert dynamics is not None
         if isinstance(self.binder, StepFlattener) and node in self.symbols.flattened:
@@ -170,12 +173,15 @@ class Initialiser:
         return done
 
     def requirements(self, node: Node) -> list[Statement]:
+        """Return the copying of what `node` requires, where the schedule copies."""
         return self.binder.requirements(node) if isinstance(self.binder, StepFlattener) else []
 
     def exposures(self, node: Node) -> list[Statement]:
+        """Return the copying of what `node` exposes, where the schedule copies."""
         return self.binder.exposures(node) if isinstance(self.binder, StepFlattener) else []
 
     def start_blocks(self, node: Node) -> list[Statement]:
+        """Return what OnStart blocks and the first regime's OnEntry do."""
         dynamics = node.type.dynamics
         assert dynamics is not None
         done: list[Statement] = []

@@ -224,7 +224,7 @@ class TreeBuilder:
             self.faults.error(
                 f"{node.type.name!r} builds {literal!r}, but no such reference is given",
                 _written(node),
-                f"add {name}=\"...\" with the id of a component" if name else
+                f'add {name}="..." with the id of a component' if name else
                 f"the structure at {place} names no component",
             )
             return None

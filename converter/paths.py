@@ -58,8 +58,7 @@ def select(symbols: Symbols, node: Node, variable: DerivedVariable) -> Selection
 
 
 def _value(symbols: Symbols, node: Node, found: Node, name: str) -> Expression | None:
-    value = symbols.public(node.group, found, name)
-    return value
+    return symbols.public(node.group, found, name)
 
 
 def _nothing(symbols: Symbols, node: Node, variable: DerivedVariable) -> Selection:

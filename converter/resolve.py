@@ -67,11 +67,8 @@ def _resolve(document: Document, faults: Faults) -> Model:
     types = type_reader.read_all(e for e in elements if e.tag == "ComponentType")
     types = infer_dimensions(types, global_constants)
     check_dimensions(types, global_constants, faults, at)
-    if faults.errors:
-        # Components of types that are wrong would only repeat their faults.
-        broken_types = True
-    else:
-        broken_types = False
+    # Components of types that are wrong would only repeat their faults.
+    broken_types = bool(faults.errors)
     templates = {
         e.attributes["id"]: e for e in elements if e.tag not in LANGUAGE and e.get("id")
     }
@@ -100,7 +97,7 @@ def _resolve(document: Document, faults: Faults) -> Model:
         components[component.id] = component
     _nested_ids(order, components)
     derive_parameters(order, components, faults)
-    target = _target(elements, components, faults, locate)
+    target = _target(elements, components, faults)
     return Model(types, units, dimensions, constants, components, target, tuple(order))
 
 
@@ -116,7 +113,6 @@ def _target(
     elements: list[Element],
     components: Mapping[str, Component],
     faults: Faults,
-    locate: object,
 ) -> str | None:
     for element in elements:
         if element.tag in ("Target", "DefaultRun"):

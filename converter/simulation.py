@@ -110,8 +110,7 @@ def simulation_of(
             runner = chosen
         else:
             if runner is not None and step is None and length is None:
-                found = _simulation(model, runner, faults, step, length, chosen)
-                return found
+                return _simulation(model, runner, faults, step, length, chosen)
             if step is None or length is None:
                 faults.error(
                     f"{target!r} is no Simulation: it needs a length and a step",
@@ -301,13 +300,11 @@ class _Recorder:
         selections: list[EventSelection] = []
         for below in _in_order(component):
             for inner in below.type.simulation:
-                if inner.kind == "EventRecord":
-                    selections.append(
-                        EventSelection(
-                            below.id or "0", self.text(below, inner, "quantity"),
-                            self.text(below, inner, "eventPort") or None, below.place,
-                        )
-                    )
+                if inner.kind != "EventRecord":
+                    continue
+                quantity = self.text(below, inner, "quantity")
+                port = self.text(below, inner, "eventPort") or None
+                selections.append(EventSelection(below.id or "0", quantity, port, below.place))
         return EventFile(
             self.text(component, part, "fileName"), self.text(component, part, "path"),
             self.text(component, part, "format") or "TIME_ID", tuple(selections),

@@ -8,6 +8,7 @@ and the cache is bounded in size: the least recently used go first.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import os
 import platform
 import shutil
@@ -65,10 +66,9 @@ def _find_compiler(chosen: str, path: str) -> Compiler:
 def _version(command: tuple[str, ...]) -> str:
     if len(command) == 1:
         # The file's own stamp tells versions apart without starting it (20 ms a start).
-        status = os.stat(os.path.realpath(command[0]))
-        return f"{os.path.realpath(command[0])} {status.st_size} {status.st_mtime_ns}"
-    import importlib.metadata
-
+        program = Path(command[0]).resolve()
+        status = program.stat()
+        return f"{program} {status.st_size} {status.st_mtime_ns}"
     return f"ziglang {importlib.metadata.version('ziglang')}"
 
 
@@ -76,7 +76,7 @@ def _version(command: tuple[str, ...]) -> str:
 def processor() -> str:
     """Return what of this processor decides which instructions may be used."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as lines:
             for line in lines:
                 if line.startswith(("flags", "Features")):
                     return platform.machine() + hashlib.sha256(line.encode()).hexdigest()[:16]
@@ -111,7 +111,7 @@ def kernel_flags() -> tuple[str, ...]:
     """
     common = ("-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
     name = Path(find_compiler().command[-1]).name
-    if "clang" in name or name == "c++" and sys.platform == "darwin" or len(
+    if "clang" in name or (name == "c++" and sys.platform == "darwin") or len(
         find_compiler().command
     ) > 1:
         return ("-O2", *common)
@@ -142,7 +142,7 @@ def build(text: str, flags: tuple[str, ...] = ("-O2", "-ffp-contract=off")) -> P
         source.write_text(text)
         made = Path(work) / "model.so"
         command = [*compiler.command, *options, str(source), "-o", str(made), "-lm"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             kept = folder / f"refused-{key[:12]}.cpp"
             kept.write_text(text)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..codegen.program import Program
+from ..codegen.program import BufferName, Program
 from ..converter.simulation import Display, EventFile, OutputFile
 from ..errors import Fault
 from .build import cache_folder
@@ -33,7 +33,7 @@ class Plan:
 
     program: Program
     text: str
-    buffers: tuple[object, ...]
+    buffers: tuple[BufferName, ...]
     dimensions: Mapping[str, str]  # column path -> LEMS dimension
     units: Mapping[str, str]  # column path -> SI symbol
     outputs: tuple[OutputFile, ...]
@@ -67,11 +67,10 @@ def key_of(request: Request) -> str:
     """Return the name under which the plan of `request` is kept."""
     source = request.source if is_text(request.source) else str(Path(request.source).resolve())
     parts = [package_digest(), str(source)]
-    for name in sorted(Request.__dataclass_fields__):
-        if name not in ("source", *RUN_ONLY):
-            parts.append(f"{name}={getattr(request, name)!r}")
+    names = sorted(Request.__dataclass_fields__.keys() - {"source", *RUN_ONLY})
+    parts.extend(f"{name}={getattr(request, name)!r}" for name in names)
     if is_text(request.source):
-        parts.append(os.getcwd())
+        parts.append(str(Path.cwd()))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 
@@ -91,8 +90,7 @@ def recalled(request: Request) -> Plan | None:
     except OSError:
         return None
     try:
-        # The user's own cache folder holds what we wrote; nothing of a model is unpickled.
-        entry = pickle.loads(content)  # noqa: S301
+        entry = pickle.loads(content)  # noqa: S301 - our own, from the user's own cache folder
     except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError):
         path.unlink(missing_ok=True)
         return None

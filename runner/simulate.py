@@ -46,7 +46,7 @@ def interruptible() -> Iterator[_Stop]:
         yield stop
         return
 
-    def ask(signum: int, frame: object) -> None:
+    def ask(_signum: int, _frame: object) -> None:
         stop.requested = True
 
     before = signal.signal(signal.SIGINT, ask)

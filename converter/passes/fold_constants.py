@@ -95,7 +95,7 @@ def fold(tree: Expression) -> Expression:
 
 def _reciprocal(node: Expression) -> Expression:
     match node:
-        case Binary("/", left, Number(value)) if value not in (0.0,) and _finite(1.0 / value):
+        case Binary("/", left, Number(value)) if value != 0.0 and _finite(1.0 / value):
             return simplify(Binary("*", left, Number(1.0 / value)))
         case _:
             return node

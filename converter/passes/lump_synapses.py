@@ -50,7 +50,7 @@ def lump_synapses(network: Network) -> Network:
 def _lumpable(network: Network, part: Population) -> bool:
     if part.parent is None or part.size == 0 or "parent" not in part.indices:
         return False
-    if part.flows or part.conditions or part.ports and _heard(network, part):
+    if part.flows or part.conditions or (part.ports and _heard(network, part)):
         return False
     states = {d.state for d in part.derivatives}
     if not states or any(d.guard is not None for d in part.derivatives):
@@ -135,7 +135,7 @@ def _linear(tree: Expression, states: set[str], arrays: set[str]) -> bool:
         return False
     if any(names(slope) & (states | arrays) for slope in slopes):
         return False
-    rest = simplify(substitute(tree, {state: ZERO for state in states}))
+    rest = simplify(substitute(tree, dict.fromkeys(states, ZERO)))
     return rest == ZERO or _is_zero(rest)
 
 
@@ -262,7 +262,8 @@ def _replaced(
                 else a
                 for a in population.assignments
             )
-            population = replace(population, assignments=assignments)
+            populations.append(replace(population, assignments=assignments))
+            continue
         populations.append(population)
     return replace(
         network,
