@@ -32,7 +32,7 @@ class Binder:
         In event handlers (`stale`) the time is that of the component's own last advance.
         """
         values: dict[str, Expression] = {}
-        for name in names(tree):
+        for name in sorted(names(tree)):
             if name == "t":
                 if stale and self.lags:
                     values[name] = Name(self.clock(node))

@@ -18,6 +18,10 @@ from .units import NONE, Dimension, Unit
 #: Elements that people and tools put anywhere and that carry no equations.
 SILENT = frozenset({"notes", "annotation", "property", "About", "Meta", "Notes", "RDF"})
 
+#: Elements of the NeuroML schema without a component type: they say where cells are and what
+#: surrounds them, and no equation reads them.
+DESCRIPTIVE = frozenset({"space", "layout", "extracellularProperties"})
+
 #: Attributes that any component may have.
 FREE_ATTRIBUTES = frozenset(
     {"id", "name", "type", "extends", "description", "neuroLexId", "metaid", "tag", "value"}
@@ -241,6 +245,11 @@ class ComponentReader:
                     parts.extend(self._properties(part))
                 continue
             if part.tag in SILENT and not _is_wanted(part, kind):
+                continue
+            if part.tag in DESCRIPTIVE and part.tag not in self.types:
+                self.faults.warning(
+                    f"{part.tag!r} has no component type: it changes nothing here", part.place
+                )
                 continue
             of_type = self.type_of(part, None)
             if of_type is None:

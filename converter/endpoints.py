@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .instance_paths import step_into
+from .instance_paths import step_into, through
 from .instance_tree import Builder, TreeBuilder
 from .instances import Index, Node
 from .model import StructureElement
@@ -39,7 +39,7 @@ class EndpointFinder(TreeBuilder):
         """Return what `from`, `to`, `endA` or `endB` names: a bound name, a child, a path."""
         name = part.attributes.get(attribute, "")
         if name in bound:
-            return bound[name]
+            return [Endpoint(end.rows, through(end.node), end.index) for end in bound[name]]
         everything = np.arange(builder.rows)
         if name and "/" not in name and name not in ("this", "parent"):
             step = step_into(builder.node, everything, name, None)

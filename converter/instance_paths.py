@@ -23,6 +23,8 @@ def step_into(
         return _attached(node, index, bit)
     bracket = bit.startswith("[") and bit.endswith("]")
     inner = bit[1:-1] if bracket else bit
+    if not bracket and _is_segment(node, inner):
+        return node, index
     if inner == "{}" or inner.isdigit():
         wanted = numbers if inner == "{}" and numbers is not None else np.full(
             len(index), int(inner) if inner.isdigit() else 0
@@ -53,6 +55,26 @@ def step_into(
     known = [*node.children, *(n.id for n in node.inside() if n.id)]
     near = did_you_mean(bit, known)
     return f"{node.id or node.type.name!r} has no {bit!r}" + (f"; {near}" if near else "")
+
+
+def through(node: Node) -> Node:
+    """Return what a holder of one component stands for: `pop[3]` means the listed cell.
+
+    The `instance` of a populationList has no variables and ports; its only child has.
+    """
+    while node.type.dynamics is None and not node.type.ports and (
+        len(node.child_instances) == 1
+    ):
+        node = next(iter(node.child_instances.values()))
+    return node
+
+
+def _is_segment(node: Node, bit: str) -> bool:
+    """Tell whether `bit` is the id of the only segment of a cell, which is the cell itself."""
+    if not bit.isdigit() or not node.type.is_a("cell") or "morphology" not in node.children:
+        return False
+    segments = node.children["morphology"].lists.get("segments", ())
+    return len(segments) == 1 and segments[0].id == bit
 
 
 def _container_of(node: Node, group: Group) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import did_you_mean
 from .expressions import ONE, ZERO, Binary, Expression, Name, Number
-from .instance_paths import step_into
+from .instance_paths import step_into, through
 from .instances import Group, Instances, Node
 from .model import DerivedVariable
 from .network import Index
@@ -181,6 +181,9 @@ def locate(instances: Instances, symbols: Symbols, path: str) -> Found | str:
     if node.cable is not None:
         node, index = node.cable.holder(node, index, name)
     kind = symbols.holds(node, name)
+    if kind is None and through(node) is not node:
+        node = through(node)
+        kind = symbols.holds(node, name)
     if kind is None:
         known = [*node.type.exposures, *node.values]
         near = did_you_mean(name, known)
@@ -202,7 +205,7 @@ def locate(instances: Instances, symbols: Symbols, path: str) -> Found | str:
 def walk(instances: Instances, path: str, keep: int) -> tuple[Node, int, str] | str:
     """Follow a path from the root; return the node, the instance and the last bit."""
     bits = [bit for bit in path.strip().replace("[", "/[").split("/") if bit not in ("", ".")]
-    if not bits:
+    if not bits and (keep or not path.strip()):
         return "the path is empty"
     node, index = instances.root.top, np.zeros(1, np.int64)
     last = bits.pop() if keep else ""
@@ -220,6 +223,7 @@ def ports_at(instances: Instances, path: str) -> tuple[Node, int] | str:
     if isinstance(reached, str):
         return reached
     node, index, _ = reached
+    node = through(node)
     return (node, index) if node.cable is None else node.cable.source(node, index)
 
 

@@ -74,7 +74,15 @@ def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], 
     # The membrane stays inside. Among equals a nonlinear state goes outside: two half steps
     # err a quarter of what one whole step does.
     linear = {state for state in rates if is_linear(population, slopes, state)}
-    remaining = sorted(rates, key=lambda state: (users[state], state in linear))
+    # Plain decays cost a product: two half steps of them are cheaper than anything else.
+    decays = {
+        state
+        for state in linear
+        if uses[state] <= {state} and is_decay(population, slopes, state)
+    }
+    remaining = sorted(
+        rates, key=lambda state: (state not in decays, users[state], state in linear)
+    )
     layers: list[tuple[str, ...]] = []
     while remaining:
         layer: list[str] = []
@@ -98,6 +106,15 @@ def is_linear(population: Population, slopes: Slopes, state: str) -> bool:
             if found is None or state in closure(population, found):
                 return False
     return True
+
+
+def is_decay(population: Population, slopes: Slopes, state: str) -> bool:
+    """Tell whether the slope of a linear state is one number for all instances and times."""
+    return all(
+        isinstance(slope(population, rate.value, state, slopes), Number)
+        for rate in population.derivatives
+        if rate.state == state
+    )
 
 
 def _group(

@@ -9,15 +9,15 @@ import pytest
 from corpus import ABSENT, EXAMPLES
 from lemsmith.codegen.device_events import events_of
 from lemsmith.errors import NumericalError, UsageError
-from lemsmith.runner.backends import FAST, ON_HOST
-from lemsmith.runner.build import build
+from lemsmith.runner.backends import ON_HOST
+from lemsmith.runner.build import build, kernel_flags
 from lemsmith.runner.cuda_host_run import CudaHostRun
 from lemsmith.runner.native_phases import NativePhases
 from lemsmith.runner.pipeline import run, translate
 from lemsmith.runner.request import made
 
 #: Flags of C++ without contraction of a*b+c.
-APART = (*(flag for flag in FAST if "contract" not in flag), "-ffp-contract=off")
+APART = (*(flag for flag in kernel_flags() if "contract" not in flag), "-ffp-contract=off")
 
 #: The single-compartment examples. Ex18 leaves the finite numbers in C++ as well.
 SINGLE = (
