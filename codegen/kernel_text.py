@@ -107,6 +107,27 @@ def used_names(function: Function) -> set[str]:
     return found
 
 
+#: Names that a model's own must not hide: of our functions' parameters, and C's.
+TAKEN = frozenset(
+    "m s i k n t dt x y z on bad now real small a work round count list many size lane lanes "
+    "alignas alignof and asm auto bool break case catch char class const constexpr continue "
+    "decltype default delete do double else enum explicit export extern false float for friend "
+    "goto if inline int long mutable namespace new not operator or private protected public "
+    "register return short signed sizeof static struct switch template this throw true try "
+    "typedef typeid typename union unsigned using virtual void volatile while xor".split()
+)
+
+
+def local_name(name: str) -> str:
+    """Return the C name of what lives only inside a function.
+
+    >>> local_name("v"), local_name("x")
+    ('v', 'x__own')
+    """
+    text = identifier(name)
+    return f"{text}__own" if text in TAKEN else text
+
+
 class KernelText:
     """Names, buffers and bodies of a program's functions in one dialect."""
 
@@ -249,7 +270,7 @@ class KernelText:
         if function.kind == "handler":
             handler = rest[len(function.population) + 1 :]
             head = f"{self.dialect.inline} void {self.handler_name(function.population, handler)}"
-            extra = "".join(f", const real {identifier(a)}" for a in function.arguments)
+            extra = "".join(f", const real {local_name(a)}" for a in function.arguments)
             lines = self.lines(function, layout, kernel=False)
             return {
                 "head": f"{head}({self.taken}, const int64_t i{extra})",
@@ -279,11 +300,11 @@ class KernelText:
             "lines": [
                 "(void)m; (void)s; (void)i; (void)t; (void)dt; (void)x; (void)y;",
                 *(
-                    f"const real {identifier(state)} = x[{n}]; (void){identifier(state)};"
+                    f"const real {local_name(state)} = x[{n}]; (void){local_name(state)};"
                     for n, state in enumerate(function.states)
                 ),
                 *(
-                    f"const real {identifier(name)} = on[{n}] ? 1 : 0; (void){identifier(name)};"
+                    f"const real {local_name(name)} = on[{n}] ? 1 : 0; (void){local_name(name)};"
                     for n, name in enumerate(function.arguments)
                 ),
                 *self.lines(function, layout, kernel=True),
@@ -316,8 +337,8 @@ class KernelText:
                     text = printer(value)
                     if variable in local:
                         const = "" if variable in flows else "const "
-                        done.append(f"{const}real {identifier(variable)} = {text};")
-                        done.append(f"(void){identifier(variable)};")
+                        done.append(f"{const}real {local_name(variable)} = {text};")
+                        done.append(f"(void){local_name(variable)};")
                     elif kernel:
                         done.append(f"{self.variable(layout, variable)}[i] = {text};")
                     else:
@@ -355,8 +376,10 @@ class KernelText:
                     f"(real)ls_random(s.seed, ((uint64_t){population} << 40) + (uint64_t)i, "
                     f"m.{self.pop[layout.name]}_draws[i]++)"
                 )
-            if name in ("t", "dt") or name in local:
-                return identifier(name)
+            if name in ("t", "dt"):
+                return name
+            if name in local:
+                return local_name(name)
             if name in layout.reads:
                 read = layout.reads[name]
                 other = self.layouts[read.population]
@@ -386,7 +409,7 @@ class KernelText:
                 terms.append(f"{self.value_name(population, part)}(m, s, {entry})")
             else:
                 terms.append(f"m.{self.variable(other, part)}[{entry}]")
-        local = identifier(variable)
+        local = local_name(variable)
         lines = [f"real {local} = {start};"]
         if listed.which is None:
             lines.append(f"{loop} {local} = {local} {operator} {terms[0]};")
@@ -403,12 +426,12 @@ class KernelText:
         size = len(flow.states)
         lines = ["{", f"    double a[{size * size}] = {{0.0}}, x[{size}], work[{2 * size * size}];"]
         for source, target, forward, reverse in flow.edges:
-            f, r = identifier(forward), identifier(reverse)
+            f, r = local_name(forward), local_name(reverse)
             lines.append(f"    a[{source * size + source}] -= {f};")
             lines.append(f"    a[{target * size + source}] += {f};")
             lines.append(f"    a[{target * size + target}] -= {r};")
             lines.append(f"    a[{source * size + target}] += {r};")
-        names = [identifier(state) for state in flow.states]
+        names = [local_name(state) for state in flow.states]
         lines.extend(f"    x[{n}] = {name};" for n, name in enumerate(names))
         call = "ls_flow_implicit" if flow.implicit else "ls_flow"
         step = "dt" if flow.fraction == 1.0 else f"{number(flow.fraction)} * dt"

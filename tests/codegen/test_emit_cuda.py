@@ -50,7 +50,8 @@ MODELS = {
 <network id="net"><population id="cells" component="cell" size="4"/>
 <population id="inputs" component="poisson" size="4"/>
 <projection id="p" presynapticPopulation="inputs" postsynapticPopulation="cells" synapse="slow">
-{CONNECTIONS.replace('preCellId="../cells', 'preCellId="../inputs')}</projection></network>{TAIL}""",
+{CONNECTIONS.replace('preCellId="../cells', 'preCellId="../inputs')}</projection>
+</network>{TAIL}""",
 }
 
 
@@ -71,8 +72,12 @@ def test_the_text_does_not_depend_on_the_order_of_sets(seed):
         "sys.stdout.write(translate(made(sys.stdin.read(), backend='cuda'))[0].text)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], input=MODELS["synapses"], capture_output=True,
-        text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed},
+        [sys.executable, "-c", script],
+        input=MODELS["synapses"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": seed},
     )
     assert done.stdout == text_of(MODELS["synapses"])
 
@@ -111,8 +116,20 @@ def test_nvcc_compiles_the_text_without_a_warning(name, precision, architecture,
     source = tmp_path / "model.cu"
     source.write_text(text_of(MODELS[name], precision=precision))
     done = subprocess.run(
-        ["nvcc", "-std=c++17", f"-arch={architecture}", "-Werror", "all-warnings", "-cubin",
-         f"-I{INCLUDE}", "-o", str(tmp_path / "model.cubin"), str(source)],
-        capture_output=True, text=True, check=False,
+        [
+            "nvcc",
+            "-std=c++17",
+            f"-arch={architecture}",
+            "-Werror",
+            "all-warnings",
+            "-cubin",
+            f"-I{INCLUDE}",
+            "-o",
+            str(tmp_path / "model.cubin"),
+            str(source),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
