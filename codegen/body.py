@@ -25,7 +25,8 @@ from ..converter.expressions import (
 from ..converter.network import Assign, Collect, Emit, Flow, Population, Run, Statement, When
 from ..converter.simplify import simplify
 from ..errors import InternalError
-from .program import BodyStatement, Flag, Pull
+from .methods.updates import Group, Propagation
+from .program import BodyStatement, Flag, Propagate, Pull
 
 RUN_DEPTH = 50
 
@@ -263,6 +264,46 @@ class Body:
             Flow(tuple(states), tuple(edges), flow.fraction, flow.implicit)
         )
         for state, name in zip(flow.states, states, strict=True):
+            self.current[state] = Name(name)
+            self.versions[state] = self.versions.get(state, 0) + 1
+
+    def step(self, group: Group) -> None:
+        """Advance the states of one group."""
+        if isinstance(group, Propagation):
+            self.propagate(group)
+        else:
+            self.update([(u.state, u.value, u.guard) for u in group])
+
+    def propagate(self, linear: Propagation) -> None:
+        """Advance a linear system exactly from present values."""
+        size = len(linear.states)
+        entries: dict[tuple[int, int], Expression] = {}
+        rates: list[Expression] = [ZERO] * size
+        for guard, matrix, now in linear.modes:
+            holds = None if guard is None else self.bound(guard)
+            for at in sorted({*matrix, *entries}):
+                entry = self.bound(matrix.get(at, ZERO))
+                before = entries.get(at, ZERO)
+                entries[at] = entry if holds is None else simplify(Choose(holds, entry, before))
+            for n, rate in enumerate(now):
+                value = self.bound(rate)
+                if holds is not None:
+                    value = simplify(Choose(holds, value, rates[n]))
+                rates[n] = value
+        rates = [
+            rate if _inline(rate) else self.stored(f"{state}_rate", rate)
+            for state, rate in zip(linear.states, rates, strict=True)
+        ]
+        states = []
+        for state in linear.states:
+            name = self.local(f"{state}_next")
+            self.statements.append(Assign(name, self.value(state)))
+            states.append(name)
+        matrix_now = tuple((i, j, tree) for (i, j), tree in sorted(entries.items()))
+        self.statements.append(
+            Propagate(tuple(states), matrix_now, tuple(rates), linear.scales)
+        )
+        for state, name in zip(linear.states, states, strict=True):
             self.current[state] = Name(name)
             self.versions[state] = self.versions.get(state, 0) + 1
 

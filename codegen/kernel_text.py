@@ -16,7 +16,17 @@ from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
 from .located import CROSSED
 from .print_c import VECTOR, Printer, identifier, number
-from .program import BufferName, CollectList, Delivery, Flag, Function, Layout, Program, Pull
+from .program import (
+    BufferName,
+    CollectList,
+    Delivery,
+    Flag,
+    Function,
+    Layout,
+    Program,
+    Propagate,
+    Pull,
+)
 from .templates import render
 
 
@@ -328,7 +338,9 @@ class KernelText:
     def lines(self, function: Function, layout: Layout, *, kernel: bool) -> list[str]:
         """Return the lines of a body."""
         done = self.loads(function, layout) if function.kind == "kernel" else []
-        flows = {n for s in function.body if isinstance(s, Flow) for n in s.states}
+        flows = {
+            n for s in function.body if isinstance(s, (Flow, Propagate)) for n in s.states
+        }
         printer = self.printer(function, layout, kernel=kernel)
         local = set(function.locals)
         for statement in function.body:
@@ -351,6 +363,8 @@ class KernelText:
                     done.extend(self.collect_lines(variable, name, reduce, pull=True))
                 case Flow():
                     done.extend(self.flow_lines(statement))
+                case Propagate():
+                    done.extend(propagate_lines(statement, printer))
                 case _:
                     raise InternalError(f"{statement!r} cannot be printed")
         return done
@@ -447,6 +461,22 @@ class KernelText:
             f", m.{delivery.name}_{identifier(key)}[k]" for key in function.arguments
         )
         return f"{handler}(m, s, m.{delivery.name}_targets[k]{values});"
+
+
+def propagate_lines(statement: Propagate, printer: Printer) -> list[str]:
+    """Return the lines that advance a linear system exactly."""
+    size = len(statement.states)
+    scales = [number(scale) for scale in statement.scales]
+    lines = ["{", f"    double a[{size * size}] = {{0.0}}, f[{size}], x[{size}];"]
+    for i, j, entry in statement.matrix:
+        factor = number(statement.scales[j] / statement.scales[i])
+        lines.append(f"    a[{i * size + j}] = {factor} * {printer(entry)};")
+    for n, (rate, scale) in enumerate(zip(statement.rates, scales, strict=True)):
+        lines.append(f"    f[{n}] = {printer(rate)} / {scale};")
+    lines.append(f"    ls_linear({size}, a, f, dt, x);")
+    for n, (state, scale) in enumerate(zip(statement.states, scales, strict=True)):
+        lines.append(f"    {identifier(state)} += (real)({scale} * x[{n}]);")
+    return [*lines, "}"]
 
 
 def uniform(steps: NDArray[np.int64]) -> bool:

@@ -11,6 +11,8 @@ start is a level: it acts at the end of the step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..converter.expressions import (
     ONE,
     ZERO,
@@ -20,13 +22,14 @@ from ..converter.expressions import (
     Expression,
     Name,
     Negative,
+    Number,
     calls,
     names,
 )
 from ..converter.network import Assign, Collect, Emit, Population, Run, Statement, When
 from ..converter.simplify import FALSE, TRUE, simplify
 from .body import Body
-from .methods.updates import Groups, closure
+from .methods.updates import Group, Groups, closure
 from .program import Flag, Function
 
 
@@ -82,10 +85,7 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
     population = body.population
     tests = full_tests(population)
     start = [kept(body, test, "held") for test in tests]
-    for group in groups:
-        body.update([(u.state, u.value, u.guard) for u in group])
-    for flow in population.flows:
-        body.flow(flow)
+    advance(body, groups)
     body.clock = simplify(Binary("+", Name("t"), Name("dt")))
     body.clock_version += 1
     end = [kept(body, test, "holds") for test in tests]
@@ -155,12 +155,19 @@ def local_number(body: Body, tree: Expression, name: str) -> Expression:
     return Name(local)
 
 
-def step_function(body: Body, groups: Groups, states: tuple[str, ...]) -> Function:
-    """Return the scalar function that advances one instance's states by any dt."""
+def advance(body: Body, groups: Sequence[Group]) -> None:
+    """Advance every state by dt; what depends on the time is taken at the step's middle."""
+    body.clock = simplify(Binary("+", Name("t"), Binary("*", Number(0.5), Name("dt"))))
+    body.clock_version += 1
     for group in groups:
-        body.update([(u.state, u.value, u.guard) for u in group])
+        body.step(group)
     for flow in body.population.flows:
         body.flow(flow)
+
+
+def step_function(body: Body, groups: Sequence[Group], states: tuple[str, ...]) -> Function:
+    """Return the scalar function that advances one instance's states by any dt."""
+    advance(body, groups)
     results = tuple(body.value(state) for state in states)
     name = body.population.name
     return Function(

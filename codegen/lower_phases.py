@@ -37,6 +37,7 @@ from ..converter.simplify import simplify
 from .body import Body
 from .located import (
     act_function,
+    advance,
     can_locate,
     changing,
     located_kernel,
@@ -46,10 +47,11 @@ from .located import (
 )
 from .lower_steps import attached_order, delivery_of, layout_of, step_count
 from .methods.euler import euler
+from .methods.exact import exact
 from .methods.exponential import exponential_euler
 from .methods.runge_kutta import TABLEAUS, Tableau
 from .methods.structured import is_linear, late_steps, layers_of, staggered, structured
-from .methods.updates import Groups, Slopes, closure, slope
+from .methods.updates import Group, Groups, Slopes, closure, slope
 from .program import (
     CollectList,
     Delivery,
@@ -68,10 +70,11 @@ ONE_STAGE: dict[str, Method] = {
     "euler": euler,
     "exponential_euler": exponential_euler,
     "default": structured,
+    "exact": structured,
 }
 
 #: Methods that locate conditions inside the step.
-LOCATED = frozenset({"default"})
+LOCATED = frozenset({"default", "exact"})
 
 #: Suffix of the second copy of a state that others still read.
 NEXT = "__next"
@@ -92,6 +95,8 @@ class _Work:
 
     population: Population
     groups: Groups = ()
+    #: How a part of a step goes, where that is not by `groups`.
+    partial: tuple[Group, ...] = ()
     slopes: dict[tuple[str, str], str] = field(default_factory=dict)
     published: set[str] = field(default_factory=set)
     deferred: bool = False
@@ -124,7 +129,7 @@ class _Lowering:
             self.add_slopes()
             for work in self.works.values():
                 work.groups = ONE_STAGE[self.method](work.population, work.slopes)
-                if self.method == "default":
+                if self.method in LOCATED and not self.solve(work):
                     self.stagger(work)
                 work.located = self.method in LOCATED and can_locate(work.population)
         self.find_published()
@@ -196,7 +201,19 @@ class _Lowering:
             found.append(replace(made, delay_steps=steps, delays=None))
         return found
 
-    # --- states half a step apart ------------------------------------------------------------
+    # --- linear systems ---------------------------------------------------------------------------
+
+    def solve(self, work: _Work) -> bool:
+        """Let a population that is linear go exactly; tell whether it is."""
+        whole = self.method == "default"
+        step = self.network.settings.step
+        made = exact(work.population, work.slopes, step, whole=whole)
+        if made is None:
+            return False
+        work.population, work.groups, work.partial = made.population, made.groups, made.partial
+        return True
+
+    # --- states half a step apart -----------------------------------------------------------------
 
     def stagger(self, work: _Work) -> None:
         """Let the outermost layer of a splitting run half a step behind the others.
@@ -455,10 +472,13 @@ class _Lowering:
                 located_kernel(body, work.groups, states, suffix)
             else:
                 states = tuple(s for s in states if s in _advanced(work))
-                for group in work.groups:
-                    body.update([(u.state, u.value, u.guard) for u in group])
-                for flow in work.population.flows:
-                    body.flow(flow)
+                if self.method in LOCATED:
+                    advance(body, work.groups)
+                else:
+                    for group in work.groups:
+                        body.step(group)
+                    for flow in work.population.flows:
+                        body.flow(flow)
                 body.store(suffix)
             phases.append(
                 Phase("kernel", self.finish(f"advance {name}", work, body, "kernel"))
@@ -473,7 +493,8 @@ class _Lowering:
 
     def locate(self, work: _Work, states: tuple[str, ...]) -> Phase:
         """Make the scalar functions that carry a flagged instance through its step."""
-        self.functions.append(step_function(self.body(work), work.groups, states))
+        groups = work.partial or work.groups
+        self.functions.append(step_function(self.body(work), groups, states))
         self.functions.append(tests_function(self.body(work), states))
         self.functions.append(act_function(self.body(work), states))
         return Phase("locate", work.population.name)

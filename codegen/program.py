@@ -56,8 +56,21 @@ class Pull:
     reduce: str
 
 
+@dataclass(frozen=True, slots=True)
+class Propagate:
+    """Advance locals by dt exactly: x' = A x + b, `rates` its present derivatives.
+
+    `matrix` holds the entries of A by row and column; `scales` are as in a Propagation.
+    """
+
+    states: tuple[str, ...]
+    matrix: tuple[tuple[int, int, Expression], ...]
+    rates: tuple[Expression, ...]
+    scales: tuple[float, ...]
+
+
 #: What bodies are made of: the network's statements and those of kernels.
-BodyStatement = Statement | Flag | Pull
+BodyStatement = Statement | Flag | Pull | Propagate
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +270,8 @@ def show_statement(statement: BodyStatement, indent: str = "") -> str:
             return f"{indent}note {port} where {show(condition)}"
         case Pull(variable, listed, reduce):
             return f"{indent}{variable} = {reduce} over {listed}"
+        case Propagate(states):
+            return f"{indent}propagate {', '.join(states)} by dt"
         case Assign(variable, value):
             return f"{indent}{variable} = {show(value)}"
         case When(condition, body):

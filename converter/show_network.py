@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .expressions import show
+from .show_cable import show_cable
 from .model import Component, Model
 from .network import (
     Assign,
@@ -71,6 +72,8 @@ def show_population(population: Population) -> list[str]:
     """Return one population, line by line."""
     where = f" attached to {population.parent}" if population.parent else ""
     lines = [f"population {population.name} x {population.size} ({population.component}){where}"]
+    if population.cable is not None:
+        lines.extend(show_cable(population.cable))
     for name, value in population.parameters.items():
         lines.append(f"    parameter {name} = {_shown(value)}")
     for name, variable in population.variables.items():

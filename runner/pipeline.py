@@ -96,9 +96,8 @@ def check(sources: Sequence[str | Path], **options: Any) -> tuple[Fault, ...]:
     """Return every fault of every source, warnings included."""
     from .checking import check_one
 
-    return tuple(
-        fault for source in sources for fault in check_one(made(source, **options))
-    )
+    found = (fault for source in sources for fault in check_one(made(source, **options)))
+    return tuple(dict.fromkeys(found))
 
 
 def show(source: str | Path, stage: str, **options: Any) -> str:

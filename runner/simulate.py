@@ -7,15 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
+from ..codegen.program import Program
 from ..converter.network import Array
 from ..errors import Interrupted, NumericalError
 from .backends import Running
 from .files import joined
 from .plan import Plan
 from .recording import (
+    CableShape,
     DisplayLine,
     DisplaySpec,
     EventFileSpec,
@@ -84,10 +87,32 @@ def simulate(
                 chunk = max(1, int(chunk * CHUNK_SECONDS / took))
             if progress is not None:
                 progress(done / steps, f"t = {running.time:.4g} s")
-    recording = recorded(plan, request, rows[: done + 1], running.events())
+    recording = replace(
+        recorded(plan, request, rows[: done + 1], running.events()),
+        cables=cable_shapes(plan.program, running),
+    )
     if done < steps:
         raise Interrupted(recording)
     return recording
+
+
+def cable_shapes(program: Program, running: Running) -> tuple[CableShape, ...]:
+    """Return the shapes of the program's cells, with the potentials reached."""
+    found = []
+    stored = getattr(running, "variables", {})
+    for layout in program.layouts:
+        cable = layout.cable
+        if cable is None:
+            continue
+        v = stored.get((layout.name, cable.state))
+        found.append(
+            CableShape(
+                layout.name.removesuffix("_compartments"), cable.cells, cable.start, cable.end,
+                cable.diameter,
+                None if v is None else np.array(v[:: cable.cells], dtype=np.float64),
+            )
+        )
+    return tuple(found)
 
 
 def check_rows(plan: Plan, rows: Array, start: int, stop: int) -> None:

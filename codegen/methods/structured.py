@@ -23,9 +23,9 @@ def structured(population: Population, slopes: Slopes) -> Groups:
     if not layers:
         return ()
     *outer, inner = layers
-    before = tuple(_group(population, layer, slopes, HALF_DT) for layer in outer)
-    middle = _group(population, inner, slopes, DT)
-    after = tuple(_group(population, layer, slopes, HALF_DT) for layer in reversed(outer))
+    before = tuple(group_of(population, layer, slopes, HALF_DT) for layer in outer)
+    middle = group_of(population, inner, slopes, DT)
+    after = tuple(group_of(population, layer, slopes, HALF_DT) for layer in reversed(outer))
     return (*before, middle, *after)
 
 
@@ -37,10 +37,10 @@ def staggered(
     That layer's half steps of two neighbouring steps see the same values and are one.
     """
     first, *outer = layers[:-1]
-    before = tuple(_group(population, layer, slopes, HALF_DT) for layer in outer)
-    after = tuple(_group(population, layer, slopes, HALF_DT) for layer in reversed(outer))
-    opening = _group(population, first, slopes, DT)
-    middle = _group(population, layers[-1], slopes, DT)
+    before = tuple(group_of(population, layer, slopes, HALF_DT) for layer in outer)
+    after = tuple(group_of(population, layer, slopes, HALF_DT) for layer in reversed(outer))
+    opening = group_of(population, first, slopes, DT)
+    middle = group_of(population, layers[-1], slopes, DT)
     return (opening, *before, middle, *after)
 
 
@@ -49,7 +49,7 @@ def late_steps(
 ) -> dict[str, Expression]:
     """Return how each state of the outermost layer gets half a step on."""
     found: dict[str, Expression] = {}
-    for update in _group(population, layer, slopes, HALF_DT):
+    for update in group_of(population, layer, slopes, HALF_DT):
         value = update.value
         if update.guard is not None:
             value = Choose(update.guard, value, found.get(update.state, Name(update.state)))
@@ -117,9 +117,10 @@ def is_decay(population: Population, slopes: Slopes, state: str) -> bool:
     )
 
 
-def _group(
+def group_of(
     population: Population, layer: tuple[str, ...], slopes: Slopes, step: Expression
 ) -> tuple[Update, ...]:
+    """Return the exponential steps of a layer's states."""
     return tuple(
         Update(d.state, exponential_step(population, d, slopes, step), d.guard)
         for d in population.derivatives
