@@ -25,6 +25,7 @@ from .program import (
     Function,
     Layout,
     Program,
+    Propagate,
     Pull,
 )
 from .templates import render
@@ -213,7 +214,7 @@ class _Emitter:
                 return self.collect_lines(layout, variable, listed, reduce)
             case Flow():
                 return self.flow_lines(layout, statement)
-            case Integrate() | Advance() | Collect() | Flag() | Pull():
+            case Integrate() | Advance() | Collect() | Flag() | Pull() | Propagate():
                 raise InternalError(f"{statement!r} was not lowered")
 
     def advance_lines(self, listed: AdvanceList) -> list[str]:

@@ -129,7 +129,7 @@ class _Lowering:
             self.add_slopes()
             for work in self.works.values():
                 work.groups = ONE_STAGE[self.method](work.population, work.slopes)
-                if self.method in LOCATED and not self.solve(work):
+                if self.method in LOCATED and not self.solve_exactly(work):
                     self.stagger(work)
                 work.located = self.method in LOCATED and can_locate(work.population)
         self.find_published()
@@ -203,7 +203,7 @@ class _Lowering:
 
     # --- linear systems ---------------------------------------------------------------------------
 
-    def solve(self, work: _Work) -> bool:
+    def solve_exactly(self, work: _Work) -> bool:
         """Let a population that is linear go exactly; tell whether it is."""
         whole = self.method == "default"
         step = self.network.settings.step

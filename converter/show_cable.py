@@ -9,8 +9,8 @@ def show_cable(cable: Cable) -> list[str]:
     """Return the tree of a population of compartments, a line per node."""
     compartments, nodes = len(cable.capacitance), len(cable.parent)
     lines = [
-        f"    cable of {compartments} compartments and {nodes - compartments} junctions in each of "
-        f"{cable.cells} cells; {cable.state} is driven by {cable.current}"
+        f"    cable of {compartments} compartments and {nodes - compartments} junctions",
+        f"        in each of {cable.cells} cells; {cable.state} is driven by {cable.current}",
     ]
     for node in cable.order:
         above = int(cable.parent[node])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from .expressions import show
-from .show_cable import show_cable
 from .model import Component, Model
 from .network import (
     Assign,
@@ -19,6 +18,7 @@ from .network import (
     Statement,
     When,
 )
+from .show_cable import show_cable
 
 
 def show_model(model: Model) -> str:

@@ -205,7 +205,7 @@ def validate(content: bytes, version: str) -> list[Finding]:
     tree = root.getroottree()
     for entry in schema.error_log:
         match = _ELEMENT.match(entry.message)
-        element, attribute = (match[1], match[2]) if match else (root.tag, None)
+        element, attribute = (match[1], match[2]) if match else (str(root.tag), None)
         message = _NAMESPACE.sub("", entry.message[match.end() :] if match else entry.message)
         values: set[str] = set()
         for node in tree.xpath(entry.path) if entry.path else ():

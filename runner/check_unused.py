@@ -48,8 +48,7 @@ def _exposures(kind: ComponentType, model: Model, faults: Faults, is_base: bool)
     dynamics = kind.dynamics
     if dynamics is None or is_base:
         return
-    variables = (*dynamics.state_variables, *dynamics.derived_variables)
-    exposed = {variable.exposure for variable in variables}
+    exposed = {variable.exposure for variable in dynamics.variables}
     for name, exposure in kind.exposures.items():
         if name not in exposed and _declares(kind, model, name, "exposures"):
             faults.warning(f"nothing sets the exposure {name!r} of {kind.name!r}", exposure.place)
