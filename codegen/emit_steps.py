@@ -151,7 +151,7 @@ class _Emitter:
             head = f"void {self.advance_name(function.population)}"
         else:
             name = rest[len(function.population) + 1 :]
-            head = f"void {self.handler(function.population, name)}"
+            head = f"[[maybe_unused]] void {self.handler(function.population, name)}"
         lines = [f"double {identifier(name)};" for name in function.locals]
         lines.extend(["(void)m;", "(void)s;", "(void)i;"])
         lines.extend(self.lines(function.body, layout, set(function.locals)))
@@ -196,7 +196,10 @@ class _Emitter:
                 return [f"{left} = {expression(value)};"]
             case When(condition, body):
                 inner = self.lines(body, layout, local)
-                return [f"if ({expression(condition)}) {{", *(f"    {x}" for x in inner), "}"]
+                test = expression(condition)
+                # A second pair around a comparison is a warning of clang's.
+                test = test if test.startswith("(") else f"({test})"
+                return [f"if {test} {{", *(f"    {x}" for x in inner), "}"]
             case Emit(port):
                 return [f"{self.emitter(layout.name, port)}(m, s, i);"]
             case Run(handler):
