@@ -167,9 +167,11 @@ def main() -> None:
             1.0,
         ),
     ]
-    today = dt.datetime.now(dt.UTC).date()
     lines = [
-        f"{device}, {today}, {os.cpu_count()} cores; copy {copy / 1e9:.0f} GB/s",
+        (
+            f"{device}, {dt.datetime.now(dt.UTC).date()}, {os.cpu_count()} cores; "
+            f"copy {copy / 1e9:.0f} GB/s"
+        ),
         "",
         "| model | backend | s per model second | cell-steps/s | GB/s of states | of copy |",
         "|---|---|---|---|---|---|",
