@@ -27,8 +27,13 @@ from lemsmith.runner.request import made
 
 BENCH = Path(__file__).resolve().parents[2] / "shared/bench"
 FLAGS = (
-    "-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-fopenmp-simd",
-    "-DPOLY", "-DRUSHLARSEN",
+    "-O3",
+    "-march=native",
+    "-mprefer-vector-width=512",
+    "-ffast-math",
+    "-fopenmp-simd",
+    "-DPOLY",
+    "-DRUSHLARSEN",
 )
 STEPS = {"m2": 0.025, "cuba": 0.1, "coba": 0.1, "cobahh": 0.05, "izh": 0.1}
 NUMBERS = {"cuba": 0, "coba": 1, "cobahh": 2, "izh": 3}

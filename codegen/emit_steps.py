@@ -113,10 +113,12 @@ class _Emitter:
             for name in layout.parameters:
                 self.buffer(self.variable(layout, name), "parameter", layout.name, name)
             for name in layout.indices:
-                self.buffer(f"{self.pop[layout.name]}_at_{identifier(name)}", "index",
-                            layout.name, name)
+                self.buffer(
+                    f"{self.pop[layout.name]}_at_{identifier(name)}", "index", layout.name, name
+                )
         lists: tuple[AdvanceList | CollectList, ...] = (
-            *self.program.advance_lists, *self.program.collect_lists,
+            *self.program.advance_lists,
+            *self.program.collect_lists,
         )
         for listed in lists:
             for key in ("starts", "entries", *(("which",) if listed.which is not None else ())):
@@ -129,8 +131,9 @@ class _Emitter:
                 self.buffer(f"{delivery.name}_{key}", "delivery", delivery.name, key)
         recorded = {(p.population, p.port) for p in self.program.ports}
         for population, port in sorted(recorded):
-            self.buffer(f"recorded_{self.pop[population]}_{identifier(port)}", "port",
-                        population, port)
+            self.buffer(
+                f"recorded_{self.pop[population]}_{identifier(port)}", "port", population, port
+            )
 
     def buffer(self, name: str, kind: str, owner: str, key: str) -> None:
         made = BufferName(name, kind, owner, key)
@@ -290,8 +293,14 @@ class _Emitter:
                     f"ls_push(s, s.event_time + m.{name}_delays[k], {number_of}, "
                     f"m.{name}_targets[k]);"
                 )
-                lines.extend([f"{loop} {{", f"    if (m.{name}_delays[k] > 0.0) {push}",
-                              f"    else {call}", "}"])
+                lines.extend(
+                    [
+                        f"{loop} {{",
+                        f"    if (m.{name}_delays[k] > 0.0) {push}",
+                        f"    else {call}",
+                        "}",
+                    ]
+                )
             else:
                 lines.append(f"{loop} {call}")
         lines.append("s.depth--;")

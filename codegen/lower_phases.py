@@ -117,8 +117,7 @@ class _Lowering:
         heard = {(p.source, p.port) for p in network.projections}
         heard |= {(r.population, r.port) for r in network.event_records}
         self.heard = {
-            name: frozenset(port for owner, port in heard if owner == name)
-            for name in self.works
+            name: frozenset(port for owner, port in heard if owner == name) for name in self.works
         }
 
     # --- the whole -----------------------------------------------------------------------
@@ -133,9 +132,7 @@ class _Lowering:
                     self.stagger(work)
                 work.located = self.method in LOCATED and can_locate(work.population)
         self.find_published()
-        phases = (
-            self.stages(tableau) if tableau is not None else self.advance_phases()
-        )
+        phases = self.stages(tableau) if tableau is not None else self.advance_phases()
         phases.append(Phase("tick"))
         phases.append(Phase("deliver"))
         tested = self.condition_phases()
@@ -186,9 +183,7 @@ class _Lowering:
             variables=kept,
             published=frozenset(work.published),
             draws=_draws(work.population),
-            checked=tuple(
-                d for d in dict.fromkeys(r.state for r in work.population.derivatives)
-            ),
+            checked=tuple(d for d in dict.fromkeys(r.state for r in work.population.derivatives)),
         )
 
     def deliveries(self) -> list[Delivery]:
@@ -329,9 +324,7 @@ class _Lowering:
             elif name in assignments:
                 assignment = assignments[name]
                 if isinstance(assignment, Collect):
-                    found.update(
-                        part for part in assignment.parts if self.derived(*part)
-                    )
+                    found.update(part for part in assignment.parts if self.derived(*part))
                 else:
                     stack.extend(names(assignment.value))
         return found
@@ -381,8 +374,7 @@ class _Lowering:
                     return 0
                 level[item] = 0
                 below = self.needed(self.works[item[0]], [Name(item[1])])
-                level[item] = 1 + max((of(other, depth + 1) for other in sorted(below)),
-                                      default=-1)
+                level[item] = 1 + max((of(other, depth + 1) for other in sorted(below)), default=-1)
             return level[item]
 
         everything: set[tuple[str, str]] = set()
@@ -429,15 +421,28 @@ class _Lowering:
             name = f"c{len(self.collect_lists)}"
             self.listed[key] = name
             self.collect_lists.append(
-                CollectList(name, population.name, collect.parts, starts,
-                            which if len(parts) > 1 else None, entries)
+                CollectList(
+                    name,
+                    population.name,
+                    collect.parts,
+                    starts,
+                    which if len(parts) > 1 else None,
+                    entries,
+                )
             )
         return self.listed[key]
 
     def finish(self, name: str, work: _Work, body: Body, kind: str, result: str = "") -> str:
         self.functions.append(
-            Function(name, work.population.name, tuple(body.statements), tuple(body.locals),
-                     (), kind, result)
+            Function(
+                name,
+                work.population.name,
+                tuple(body.statements),
+                tuple(body.locals),
+                (),
+                kind,
+                result,
+            )
         )
         return name
 
@@ -480,15 +485,11 @@ class _Lowering:
                     for flow in work.population.flows:
                         body.flow(flow)
                 body.store(suffix)
-            phases.append(
-                Phase("kernel", self.finish(f"advance {name}", work, body, "kernel"))
-            )
+            phases.append(Phase("kernel", self.finish(f"advance {name}", work, body, "kernel")))
             if work.located:
                 phases.append(self.locate(work, states))
             if work.deferred:
-                moves.append(
-                    Phase("move", move=Move(name, tuple((s, s + NEXT) for s in states)))
-                )
+                moves.append(Phase("move", move=Move(name, tuple((s, s + NEXT) for s in states))))
         return [*phases, *moves]
 
     def locate(self, work: _Work, states: tuple[str, ...]) -> Phase:
@@ -518,9 +519,7 @@ class _Lowering:
         a second copy of their states.
         """
         changed = {
-            name: set(changing(work.population, work.groups))
-            if work.located
-            else _advanced(work)
+            name: set(changing(work.population, work.groups)) if work.located else _advanced(work)
             for name, work in self.works.items()
         }
         readers: dict[str, set[str]] = {name: set() for name in self.works}
@@ -570,8 +569,7 @@ class _Lowering:
                 return False
             for item in sorted(work.published):
                 if name != population and any(
-                    p == population and v in own
-                    for p, v in self.needed(work, [Name(item)])
+                    p == population and v in own for p, v in self.needed(work, [Name(item)])
                 ):
                     return False
         return True
@@ -592,14 +590,12 @@ class _Lowering:
                     work.extra[f"{state}__k{stage}"] = 0.0
         for stage, offset in enumerate(tableau.offsets):
             for population, variables in self.levels(wanted):
-                phases.append(
-                    self.publish(population, variables, f"publish {len(self.functions)}")
-                )
+                phases.append(self.publish(population, variables, f"publish {len(self.functions)}"))
             for name in moving:
                 work = self.works[name]
                 body = self.body(work)
-                body.clock = (
-                    simplify(Binary("+", Name("t"), Binary("*", Number(offset), Name("dt"))))
+                body.clock = simplify(
+                    Binary("+", Name("t"), Binary("*", Number(offset), Name("dt")))
                 )
                 rates: dict[str, Expression] = {}
                 for d in work.population.derivatives:
@@ -636,9 +632,7 @@ class _Lowering:
                 for flow in work.population.flows:
                     body.flow(flow)
                 body.store()
-                phases.append(
-                    Phase("kernel", self.finish(f"flow {name}", work, body, "kernel"))
-                )
+                phases.append(Phase("kernel", self.finish(f"flow {name}", work, body, "kernel")))
         return phases
 
     # --- conditions, handlers, records ------------------------------------------------------------
@@ -652,9 +646,7 @@ class _Lowering:
             return False
         if not work.located:
             return True
-        targets = {
-            p.handler for p in self.network.projections if p.target == work.population.name
-        }
+        targets = {p.handler for p in self.network.projections if p.target == work.population.name}
         return touched_by_handlers(work.population, targets)
 
     def start_phases(self) -> list[Phase]:
@@ -672,9 +664,7 @@ class _Lowering:
             if work.population.conditions:
                 wanted |= self.needed(work, self.condition_trees(work))
         for population, variables in self.levels(wanted):
-            phases.append(
-                self.publish(population, variables, f"publish {len(self.functions)}")
-            )
+            phases.append(self.publish(population, variables, f"publish {len(self.functions)}"))
         for work in works:
             name = work.population.name
             if any(f.name == f"test {name}" for f in self.functions):
@@ -693,9 +683,7 @@ class _Lowering:
         return phases
 
     def handlers(self, work: _Work) -> None:
-        targets = {
-            p.handler for p in self.network.projections if p.target == work.population.name
-        }
+        targets = {p.handler for p in self.network.projections if p.target == work.population.name}
         for handler in sorted(targets):
             values = {
                 key
@@ -724,8 +712,7 @@ class _Lowering:
             for record in self.network.records
         ]
         self.value_functions(
-            {(r.population, self.recorded(r.population, r.variable))
-             for r in self.network.records}
+            {(r.population, self.recorded(r.population, r.variable)) for r in self.network.records}
         )
         return tuple(found)
 

@@ -75,9 +75,7 @@ class _Tree:
             return False
         return True
 
-    def unresolved(
-        self, values: Mapping[str, float], waiting: Iterable[DerivedParameter]
-    ) -> None:
+    def unresolved(self, values: Mapping[str, float], waiting: Iterable[DerivedParameter]) -> None:
         for derived in waiting:
             assert derived.value is not None
             try:
@@ -170,9 +168,10 @@ class _Tree:
         if right[:1] in "'\"":
             text = right.strip("'\"")
             fitting = [
-                c for c in candidates
-                if (c.texts.get(left) or c.references.get(left) or (
-                    c.id if left == "id" else None)) == text
+                c
+                for c in candidates
+                if (c.texts.get(left) or c.references.get(left) or (c.id if left == "id" else None))
+                == text
             ]
             return fitting[-1] if fitting else f"nothing matches {bit!r}"
         wanted = self.reached(root, right)

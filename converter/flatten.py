@@ -136,9 +136,7 @@ class _Draft:
         self.handlers: dict[str, tuple[Statement, ...]] = {}
 
 
-def _population(
-    group: Group, scope: Scope, draft: _Draft, initial: dict[str, Array]
-) -> Population:
+def _population(group: Group, scope: Scope, draft: _Draft, initial: dict[str, Array]) -> Population:
     indices = dict(scope.indices)
     if group.parent is not None:
         indices.setdefault("parent", group.parent_index)
@@ -197,7 +195,9 @@ def _shared(values: Array | None) -> float | Array:
 
 def _initial_occupancies(
     symbols: Symbols,
-    drafts: dict[str, _Draft], instances: Instances, values: dict[str, dict[str, Array]]
+    drafts: dict[str, _Draft],
+    instances: Instances,
+    values: dict[str, dict[str, Array]],
 ) -> None:
     """Put all of a kinetic scheme's occupancy into its first state (KScheme.java)."""
     for group in instances.groups:
@@ -286,9 +286,7 @@ def _event_records(
         for selection in file.selections:
             at = ports_at(instances, selection.select)
             if isinstance(at, str):
-                faults.error(
-                    f"the path {selection.select!r} leads nowhere: {at}", selection.place
-                )
+                faults.error(f"the path {selection.select!r} leads nowhere: {at}", selection.place)
                 continue
             node, instance = at
             port = selection.port or first_out(node)
@@ -300,8 +298,11 @@ def _event_records(
                 continue
             found.append(
                 EventRecord(
-                    selection.id, selection.select, node.group.name,
-                    port_name(node, declared.name), instance,
+                    selection.id,
+                    selection.select,
+                    node.group.name,
+                    port_name(node, declared.name),
+                    instance,
                 )
             )
     return found

@@ -52,16 +52,20 @@ class StepFlattener(Binder):
             faults.error(
                 f"{node.id or node.type.name!r} is part of simultaneous Dynamics, which method "
                 "jlems flattens without attachments and instances",
-                node.place, "another method runs it",
+                node.place,
+                "another method runs it",
             )
         if dynamics is not None and (
-            dynamics.on_conditions or dynamics.on_events or dynamics.regimes
+            dynamics.on_conditions
+            or dynamics.on_events
+            or dynamics.regimes
             or dynamics.kinetic_schemes
         ):
             faults.warning(
                 f"the conditions, events, regimes and kinetic schemes of {node.type.name!r} are "
                 "lost where simultaneous Dynamics are flattened, as in the reference",
-                dynamics.place, "another method keeps them",
+                dynamics.place,
+                "another method keeps them",
             )
 
     def find_shadows(self, node: Node) -> None:
@@ -74,8 +78,11 @@ class StepFlattener(Binder):
             changed |= {a.variable for a in event.actions.assignments}
         for regime in dynamics.regimes:
             changed |= {d.variable for d in regime.time_derivatives}
-            blocks = [regime.on_entry, *(c.actions for c in regime.on_conditions),
-                      *(e.actions for e in regime.on_events)]
+            blocks = [
+                regime.on_entry,
+                *(c.actions for c in regime.on_conditions),
+                *(e.actions for e in regime.on_events),
+            ]
             changed |= {a.variable for block in blocks for a in block.assignments}
         for state in dynamics.state_variables:
             if state.exposure is not None and state.name in changed:
@@ -210,9 +217,7 @@ class StepFlattener(Binder):
         scope = self.symbols.scope(node.group)
         return [
             Assign(
-                scope.variable(
-                    node, state.exposure, "shadow", state.dimension, "exposed"
-                ),
+                scope.variable(node, state.exposure, "shadow", state.dimension, "exposed"),
                 Name(self.variable(node, state.name)),
             )
             for state in dynamics.state_variables

@@ -130,9 +130,7 @@ class Initialiser:
             ]
             trees += [d.value for d in dynamics.derived_variables if d.value is not None]
             trees += [v for d in dynamics.derived_variables for _, v in d.cases]
-            trees += [
-                a.value for regime in dynamics.regimes for a in regime.on_entry.assignments
-            ]
+            trees += [a.value for regime in dynamics.regimes for a in regime.on_entry.assignments]
             if any(calls(tree, "random") for tree in trees):
                 return True
         return any(

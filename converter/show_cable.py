@@ -20,8 +20,10 @@ def show_cable(cable: Cable) -> list[str]:
             told.append(f"area {1e12 * cable.area[node]:.6g} um2")
             told.append(f"capacitance {1e12 * cable.capacitance[node]:.6g} pF")
         if above >= 0:
-            to = f"compartment {above}" if above < compartments else (
-                f"junction {above - compartments}"
+            to = (
+                f"compartment {above}"
+                if above < compartments
+                else (f"junction {above - compartments}")
             )
             told.append(f"axial resistance {1e-6 / cable.conductance[node]:.6g} MOhm to {to}")
         else:

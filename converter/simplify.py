@@ -83,7 +83,12 @@ def simplify_node(node: Expression) -> Expression:
 
 def _folded(operator: str, a: float, b: float) -> Expression:
     comparisons = {
-        ">": a > b, "<": a < b, ">=": a >= b, "<=": a <= b, "==": a == b, "!=": a != b,
+        ">": a > b,
+        "<": a < b,
+        ">=": a >= b,
+        "<=": a <= b,
+        "==": a == b,
+        "!=": a != b,
     }
     if operator in comparisons:
         return TRUE if comparisons[operator] else FALSE

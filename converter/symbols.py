@@ -236,8 +236,10 @@ class Symbols:
                     holder = holder.parent
             return found
         if kind == "requirement" and not self.copies(node):
-            return self.above(node, name) if node.group is group else self.public_above(
-                group, node, name
+            return (
+                self.above(node, name)
+                if node.group is group
+                else self.public_above(group, node, name)
             )
         return self.seen(group, node, name, kind, via=node.group)
 
@@ -351,12 +353,9 @@ def _is_ancestor(group: Group, other: Group) -> bool:
 
 def unknown(symbols: Symbols, node: Node, name: str, what: str) -> None:
     """Note that `node` needs `name` and nobody supplies it."""
-    known = sorted(
-        {n for holder in _chain(node) for n in (*holder.values, *holder.type.exposures)}
-    )
+    known = sorted({n for holder in _chain(node) for n in (*holder.values, *holder.type.exposures)})
     symbols.faults.error(
-        f"{what} of {node.id or node.type.name!r} needs {name!r}, which nothing around it "
-        f"supplies",
+        f"{what} of {node.id or node.type.name!r} needs {name!r}, which nothing around it supplies",
         node.place,
         did_you_mean(name, known) or f"give it a parent that has {name!r}",
     )

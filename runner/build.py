@@ -129,8 +129,13 @@ def kernel_flags() -> tuple[str, ...]:
     if find_compiler().clang:
         return ("-O2", *common)
     return (
-        "-O2", "-ftree-loop-vectorize", "-fvect-cost-model=unlimited", "-fno-tree-slp-vectorize",
-        "--param", "vect-epilogues-nomask=0", *common,
+        "-O2",
+        "-ftree-loop-vectorize",
+        "-fvect-cost-model=unlimited",
+        "-fno-tree-slp-vectorize",
+        "--param",
+        "vect-epilogues-nomask=0",
+        *common,
     )
 
 
@@ -155,14 +160,17 @@ def build(text: str, flags: tuple[str, ...] = ("-O2", "-ffp-contract=off")) -> P
         made = Path(work) / "model.so"
         done = subprocess.run(
             [*command, str(source), "-o", str(made), "-lm"],
-            capture_output=True, text=True, check=False, cwd=work, env=_environment(folder),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=work,
+            env=_environment(folder),
         )
         if done.returncode != 0:
             kept = folder / f"refused-{key[:12]}.cpp"
             kept.write_text(text)
             raise InternalError(
-                f"the C++ compiler refused generated code (kept as {kept}):\n"
-                + done.stderr[:2000]
+                f"the C++ compiler refused generated code (kept as {kept}):\n" + done.stderr[:2000]
             )
         # The name holds a hash of the content: a file that was cut short is not loaded.
         library = folder / f"{key}-{_digest(made)}.so"

@@ -133,8 +133,11 @@ def plan_of(
             for c in columns
             if c.dimension is not None and c.dimension != NONE
         },
-        units={c.path: str(c.dimension) for c in columns
-               if c.dimension is not None and c.dimension != NONE},
+        units={
+            c.path: str(c.dimension)
+            for c in columns
+            if c.dimension is not None and c.dimension != NONE
+        },
         outputs=simulation.outputs,
         event_files=simulation.events,
         displays=simulation.displays,

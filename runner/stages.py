@@ -24,9 +24,7 @@ def show_stage(request: Request, stage: str, *, explain: bool = False) -> str:
     """Return the form of a model at `stage` as text."""
     if stage not in STAGES:
         raise UsageError(f"no stage is called {stage!r}; there are {', '.join(STAGES)}")
-    document = read(
-        request.source, include_dirs=request.include_dirs, confine=request.confine
-    )
+    document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
     if stage == "document":
         return show_document(document)
     with placed(document) as faults:

@@ -75,8 +75,9 @@ def _statements(
             done.append(Assign(statement.variable, fold(substitute(statement.value, known))))
         elif isinstance(statement, When):
             done.append(
-                When(fold(substitute(statement.condition, known)),
-                     _statements(statement.body, known))
+                When(
+                    fold(substitute(statement.condition, known)), _statements(statement.body, known)
+                )
             )
         else:
             done.append(statement)

@@ -111,8 +111,10 @@ def _ratio(factor: Expression, exponent: Expression) -> float | None:
         return None
     ratios: list[float] = []
     for point in range(6):
-        values = {s: 0.3717 + 0.6181 * ((point + 1) * (k + 1) % 7) - 1.9 * (point % 2)
-                  for k, s in enumerate(symbols)}
+        values = {
+            s: 0.3717 + 0.6181 * ((point + 1) * (k + 1) % 7) - 1.9 * (point % 2)
+            for k, s in enumerate(symbols)
+        }
         try:
             top = float(evaluate(factor, values))
             bottom = float(evaluate(exponent, values))

@@ -74,9 +74,7 @@ def _lumpable(network: Network, part: Population) -> bool:
         if not _linear(tree, states, arrays):
             return False
     targets = {p.handler for p in network.projections if p.target == part.name}
-    return all(
-        _additive(part.handlers[handler], states, inlined) for handler in targets
-    ) and all(
+    return all(_additive(part.handlers[handler], states, inlined) for handler in targets) and all(
         variable.initial == 0 or name in states
         for name, variable in part.variables.items()
         if variable.kind == "state"
@@ -241,7 +239,9 @@ def _replaced(
         }
         values = {n: v[p.target_index] for n, v in arrays.items() if n in used}
         return replace(
-            p, target=made.name, target_index=index[p.target_index],
+            p,
+            target=made.name,
+            target_index=index[p.target_index],
             values={**p.values, **values},
         )
 
