@@ -90,6 +90,7 @@ class Binder:
         return selected_statements(symbol, selection)
 
     def condition(self, node: Node, condition: OnCondition) -> Statement:
+        """Return the test of a condition with what it does."""
         body = self.actions(node, condition.actions, stale=False)
         return When(self.bound(node, condition.test), tuple(body))
 

@@ -6,11 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # pytest's importlib mode puts no test folder on the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
 from usable import BACKENDS, unusable
+
+# The same examples in every run, however slow the computer.
+settings.register_profile("lemsmith", derandomize=True, deadline=None)
+settings.load_profile("lemsmith")
 
 
 @pytest.fixture(params=BACKENDS)
