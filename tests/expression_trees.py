@@ -14,10 +14,7 @@ NUMBERS = st.one_of(
 
 LEAVES = st.one_of(NUMBERS, st.sampled_from(NAMES).map(Name))
 
-CONDITIONS = st.builds(
-    Binary, st.sampled_from([">", "<", ">=", "<=", "==", "!="]), LEAVES, LEAVES
-)
-
+CONDITIONS = st.builds(Binary, st.sampled_from([">", "<", ">=", "<=", "==", "!="]), LEAVES, LEAVES)
 
 
 def _smooth(inner):
