@@ -425,8 +425,10 @@ def to_lems(tree: Expression) -> str:
             return format_number(value)
         case Name(name):
             return name
+        case Negative((Number() | Name() | Call()) as operand):
+            return f"(-{to_lems(operand)})"
         case Negative(operand):
-            return f"(-{to_lems(operand) if isinstance(operand, Number | Name | Call) else f'({to_lems(operand)})'})"
+            return f"(-({to_lems(operand)}))"
         case Binary(operator, left, right):
             return f"({to_lems(left)} {words.get(operator, operator)} {to_lems(right)})"
         case Call(function, arguments):

@@ -63,6 +63,7 @@ def renamed_flow(flow: Flow, renames: Renames) -> Flow:
         ),
     )
 
+
 def renamed_derivative(derivative: Derivative, renames: Renames) -> Derivative:
     """Return `derivative` with symbols replaced."""
     guard = derivative.guard
