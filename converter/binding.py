@@ -17,6 +17,10 @@ from .paths import Selection, select
 from .symbols import TIME_DIMENSION, Symbols, unknown
 
 
+#: States of one kinetic scheme.
+STATE_LIMIT = 64
+
+
 class Binder:
     """Binds the equations of nodes; the symbols are shared by all groups."""
 
@@ -183,6 +187,13 @@ def kinetic_flow(symbols: Symbols, node: Node, scheme_name: str) -> Flow | None:
     assert dynamics is not None
     scheme = next(s for s in dynamics.kinetic_schemes if s.name == scheme_name)
     states = node.lists.get(scheme.nodes, [])
+    if len(states) > STATE_LIMIT:
+        symbols.faults.error(
+            f"the KineticScheme of {node.id or node.type.name!r} has {len(states)} states; "
+            f"{STATE_LIMIT} are supported, for its matrix exponential grows with their cube",
+            node.place,
+        )
+        return None
     numbers = {state.id: number for number, state in enumerate(states)}
     state_symbols: list[str] = []
     for state in states:

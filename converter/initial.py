@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import Faults, InternalError
 from .binding import Binder, selected_statements
 from .evaluate import UnknownName, Value, evaluate_quietly
-from .expressions import Expression, calls, names
+from .expressions import Expression, Number, calls, names, substitute
 from .flatten_steps import StepFlattener
 from .instances import Group, Instances, Node
 from .network import Array, Assign, Collect, Emit, Index, Run, Statement, When
@@ -66,6 +66,9 @@ class Initialiser:
         self.groups = {group.name: group for group in self.instances.groups}
         with np.errstate(all="ignore"):
             self.initialise(root.top, np.arange(root.size))
+        for group in self.instances.groups:
+            for symbol in self.symbols.scope(group).starts:
+                self.array(group, symbol)
         return self.values
 
     def initialise(self, node: Node, index: Index) -> None:
@@ -188,14 +191,37 @@ class Initialiser:
                 for actions in below.type.dynamics.on_start if below.type.dynamics else ():
                     done.extend(self.binder.actions(below, actions, stale=False))
             return done
-        repeats = 2 if node.consolidated else 1
+        repeats = 2 if node.consolidated and self.binder.lags else 1
         for _ in range(repeats):
             for actions in dynamics.on_start:
                 done.extend(self.binder.actions(node, actions, stale=False))
         first = self.binder.first_regime(node)
         if first is not None:
             done.extend(self.binder.enter(node, first.name))
+        if not self.binder.lags:
+            return self.once(node, done)
         done.extend(self.exposures(node))
+        return done
+
+    def once(self, node: Node, blocks: list[Statement]) -> list[Statement]:
+        """Return `blocks` such that running them again changes nothing.
+
+        A block that counts (`n = n + 1`) starts from what its variables start with, however
+        often values are settled; the reference counts its own repetitions.
+        """
+        starts = self.symbols.scope(node.group).starts
+        fresh = {
+            statement.variable: Number(float(starts.get(statement.variable, 0.0)))
+            for statement in blocks
+            if isinstance(statement, Assign) and not np.ndim(starts.get(statement.variable, 0.0))
+        }
+        done: list[Statement] = []
+        for statement in blocks:
+            if isinstance(statement, Assign):
+                done.append(Assign(statement.variable, substitute(statement.value, fresh)))
+                fresh.pop(statement.variable, None)
+            else:
+                done.append(statement)
         return done
 
     # --- plans --------------------------------------------------------------------------------
@@ -205,12 +231,8 @@ class Initialiser:
         of_group = self.values.setdefault(group.name, {})
         if symbol not in of_group:
             scope = self.symbols.scope(group)
-            if symbol in scope.parameters:
-                of_group[symbol] = np.array(
-                    np.broadcast_to(np.asarray(scope.parameters[symbol], float), group.size)
-                )
-            else:
-                of_group[symbol] = np.zeros(group.size)
+            start = scope.parameters.get(symbol, scope.starts.get(symbol, 0.0))
+            of_group[symbol] = np.array(np.broadcast_to(np.asarray(start, float), group.size))
         return of_group[symbol]
 
     def planned(self, group: Group, statements: Iterable[Statement]) -> tuple[_Step, ...]:
