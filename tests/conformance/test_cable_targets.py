@@ -23,9 +23,7 @@ from lemsmith.runner.validation.verify import verify
 
 NEURON = corpus.SHARED / "reference" / "neuron"
 
-pytestmark = pytest.mark.skipif(
-    not NEURON.is_dir(), reason=f"NEURON's traces are not at {NEURON}"
-)
+pytestmark = pytest.mark.skipif(not NEURON.is_dir(), reason=f"NEURON's traces are not at {NEURON}")
 
 #: Largest difference of a recorded potential, as a part of its range. What is left comes from
 #: the export's parameters of six digits and points of single precision, which we do not copy.
@@ -96,8 +94,11 @@ def test_with_the_exports_six_digits_example_25_is_neurons_to_the_files_own_digi
     # nocmodl keeps six digits of a parameter: waveformFactor, scalingConc, scalingVolt.
     for folder in ("LEMSexamples", "examples"):
         (tmp_path / folder).mkdir()
-    copies = ("LEMSexamples/LEMS_NML2_Ex25_MultiComp.xml", "examples/NML2_SingleCompHHCell.nml",
-              "examples/NML2_MultiCompCellNetwork.nml")
+    copies = (
+        "LEMSexamples/LEMS_NML2_Ex25_MultiComp.xml",
+        "examples/NML2_SingleCompHHCell.nml",
+        "examples/NML2_MultiCompCellNetwork.nml",
+    )
     for name in copies:
         text = (corpus.NEUROML2 / name).read_text(encoding="utf-8")
         text = text.replace("1.9205441817997078mM", "1.92054mM")
