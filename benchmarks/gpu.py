@@ -168,7 +168,10 @@ def main() -> None:
         ),
     ]
     lines = [
-        f"{device}, {dt.datetime.now(dt.UTC).date()}, {os.cpu_count()} cores; copy {copy / 1e9:.0f} GB/s",
+        (
+            f"{device}, {dt.datetime.now(dt.UTC).date()}, {os.cpu_count()} cores; "
+            f"copy {copy / 1e9:.0f} GB/s"
+        ),
         "",
         "| model | backend | s per model second | cell-steps/s | GB/s of states | of copy |",
         "|---|---|---|---|---|---|",

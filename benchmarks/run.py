@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -21,10 +21,10 @@ def processor() -> str:
 
 def main() -> None:
     """Run each script and print its table under a heading."""
-    print(f"{processor()}, {datetime.now(timezone.utc):%Y-%m-%d}\n")
+    print(f"{processor()}, {datetime.now(UTC):%Y-%m-%d}\n")
     for name in ("startup", "speed"):
         print(f"## {name}\n", flush=True)
-        subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True)  # noqa: S603
+        subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True)
         print()
 
 

@@ -20,16 +20,20 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from lemsmith.errors import LemsmithError
-from lemsmith.runner import pipeline, plan
+from lemsmith.runner import pipeline
 from lemsmith.runner.backends import backend
 from lemsmith.runner.request import made
 
 BENCH = Path(__file__).resolve().parents[2] / "shared/bench"
 FLAGS = (
-    "-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-fopenmp-simd",
-    "-DPOLY", "-DRUSHLARSEN",
+    "-O3",
+    "-march=native",
+    "-mprefer-vector-width=512",
+    "-ffast-math",
+    "-fopenmp-simd",
+    "-DPOLY",
+    "-DRUSHLARSEN",
 )
 STEPS = {"m2": 0.025, "cuba": 0.1, "coba": 0.1, "cobahh": 0.05, "izh": 0.1}
 NUMBERS = {"cuba": 0, "coba": 1, "cobahh": 2, "izh": 3}
@@ -57,21 +61,21 @@ def by_hand(name: str, folder: Path, ms: float, real: str, repeats: int) -> tupl
     source = BENCH / "limit" / ("hh.cpp" if name == "m2" else "net.cpp")
     program = folder / f"hand_{name}_{real}"
     defines = [f"-DREAL={real}"] + ([f"-DMODEL={NUMBERS[name]}"] if name in NUMBERS else [])
-    subprocess.run(  # noqa: S603
-        ["g++", *FLAGS, *defines, str(source), "-o", str(program)],  # noqa: S607
+    subprocess.run(
+        ["g++", *FLAGS, *defines, str(source), "-o", str(program)],
         check=True,
     )
     arguments = ["10000", str(ms), str(STEPS[name])]
     if name != "m2":
         raw = folder / f"{name}.raw"
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [sys.executable, str(BENCH / "limit/raw.py"), str(folder / f"{name}.npz"), str(raw)],
             check=True,
         )
         arguments = [str(raw), str(ms), str(STEPS[name]), "0.5"]
     best, spikes = float("inf"), 0
     for _ in range(repeats):
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [str(program), *arguments], check=True, capture_output=True, text=True
         )
         seconds = re.search(r"cpu ([\d.]+) s", done.stdout)
@@ -86,7 +90,7 @@ def compare(name: str, ms: float, repeats: int) -> None:
     """Print the rows of one model."""
     with tempfile.TemporaryDirectory() as kept:
         folder = Path(kept)
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [sys.executable, str(BENCH / "nmlgen.py"), name, str(folder), "--ms", str(ms)],
             check=True,
             stdout=subprocess.DEVNULL,

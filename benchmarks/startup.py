@@ -30,9 +30,7 @@ def once(model: Path, cache: Path, out: Path, method: str) -> tuple[float, float
     command = [sys.executable, "-m", "lemsmith", "run", str(model), "--out", str(out)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
-    subprocess.run(  # noqa: S603 - our own command
-        [*command, "--method", method, "-q"], check=True, env=environment
-    )
+    subprocess.run([*command, "--method", method, "-q"], check=True, env=environment)
     wall = time.perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -13,11 +13,7 @@ from .emit_steps import emit_steps
 from .program import BufferName, Program
 
 
-#: What a backend fills or names: buffers in order, or constants by name.
-Buffers = tuple[BufferName, ...] | dict[str, object]
-
-
-def emit(program: Program, backend: str, source: str) -> tuple[str, Buffers]:
+def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[BufferName, ...]]:
     """Return the text of `program` for `backend` and the buffers that it takes, in order.
 
     `source` is named in the text's first line, made harmless.
@@ -29,8 +25,7 @@ def emit(program: Program, backend: str, source: str) -> tuple[str, Buffers]:
                 f"the backend {backend!r} cannot choose its own steps: choose another method than "
                 "reference and cvode, or --backend cpp"
             )
-        assert program.network is not None
-        return emit_continuous(program.network, name)
+        return emit_continuous(program, name), ()
     if backend in ("cuda", "cuda-on-host"):
         if program.schedule != "phases":
             raise UsageError(

@@ -61,13 +61,18 @@ CPP = Dialect(
 )
 
 #: The type of time, states, parameters and per-connection values by precision.
-REALS = {"double": ("double", "double"), "single": ("float", "float"),
-         "mixed": ("double", "float")}
+REALS = {"double": ("double", "double"), "single": ("float", "float"), "mixed": ("double", "float")}
 
 
 #: What the solve of a cable reads and where it works.
 CABLE_BUFFERS = (
-    "order", "parent", "conductance", "capacitance", "junctions", "diagonal", "increment",
+    "order",
+    "parent",
+    "conductance",
+    "capacitance",
+    "junctions",
+    "diagonal",
+    "increment",
 )
 
 
@@ -186,7 +191,7 @@ class KernelText:
         match buffer.kind, buffer.key:
             case "variable", _:
                 return "real"
-            case ("parameter" | "delivery_value"), _:
+            case (("parameter" | "delivery_value"), _):
                 return "const small"
             case "flags", _:
                 return self.dialect.count
@@ -194,7 +199,7 @@ class KernelText:
                 return "uint64_t"
             case "delivery", "delay_steps":
                 return "const int32_t"
-            case ("delivery" | "list"), "starts":
+            case (("delivery" | "list"), "starts"):
                 return "const int64_t"
             case "port", _:
                 return "const int64_t"
@@ -213,8 +218,9 @@ class KernelText:
             for name in layout.parameters:
                 self.buffer(self.variable(layout, name), "parameter", layout.name, name)
             for name in layout.indices:
-                self.buffer(f"{self.pop[layout.name]}_at_{identifier(name)}", "index",
-                            layout.name, name)
+                self.buffer(
+                    f"{self.pop[layout.name]}_at_{identifier(name)}", "index", layout.name, name
+                )
             if layout.cable is not None:
                 for key in CABLE_BUFFERS:
                     self.buffer(f"{self.pop[layout.name]}_cable_{key}", "cable", layout.name, key)
@@ -231,16 +237,19 @@ class KernelText:
             for key in keys:
                 self.buffer(f"{delivery.name}_{key}", "delivery", delivery.name, key)
             for key in delivery.values:
-                self.buffer(f"{delivery.name}_{identifier(key)}", "delivery_value",
-                            delivery.name, key)
+                self.buffer(
+                    f"{delivery.name}_{identifier(key)}", "delivery_value", delivery.name, key
+                )
         crossing = [(p.name, CROSSED) for p in self.program.phases if p.kind == "locate"]
         for population, port in (*self.ports, *crossing):
-            self.buffer(f"flags_{self.pop[population]}_{identifier(port)}", "flags",
-                        population, port)
+            self.buffer(
+                f"flags_{self.pop[population]}_{identifier(port)}", "flags", population, port
+            )
         recorded = {(p.population, p.port) for p in self.program.ports}
         for population, port in sorted(recorded):
-            self.buffer(f"recorded_{self.pop[population]}_{identifier(port)}", "port",
-                        population, port)
+            self.buffer(
+                f"recorded_{self.pop[population]}_{identifier(port)}", "port", population, port
+            )
 
     def buffer(self, name: str, kind: str, owner: str, key: str) -> None:
         """Add one buffer."""
@@ -265,8 +274,15 @@ class KernelText:
             f"m.{self.variable(layout, s + suffix)}[i] = x[{n}];" for n, s in enumerate(states)
         ]
         return render(
-            "locate.jinja", pop=pop, loop=loop, fail=fail, flags=flags, states=len(states),
-            tests=tests, loads=loads, stores=stores,
+            "locate.jinja",
+            pop=pop,
+            loop=loop,
+            fail=fail,
+            flags=flags,
+            states=len(states),
+            tests=tests,
+            loads=loads,
+            stores=stores,
         ).splitlines()
 
     # --- functions ---
@@ -292,7 +308,11 @@ class KernelText:
         return {
             "head": f"{head}({self.taken}, const int64_t i)",
             "lines": [
-                "const real t = (real)s.t;", "(void)t;", "(void)m;", "(void)i;", *lines,
+                "const real t = (real)s.t;",
+                "(void)t;",
+                "(void)m;",
+                "(void)i;",
+                *lines,
                 f"return {self.printer(function, layout, kernel=False).load(function.result)};",
             ],
         }
@@ -338,9 +358,7 @@ class KernelText:
     def lines(self, function: Function, layout: Layout, *, kernel: bool) -> list[str]:
         """Return the lines of a body."""
         done = self.loads(function, layout) if function.kind == "kernel" else []
-        flows = {
-            n for s in function.body if isinstance(s, (Flow, Propagate)) for n in s.states
-        }
+        flows = {n for s in function.body if isinstance(s, (Flow, Propagate)) for n in s.states}
         printer = self.printer(function, layout, kernel=kernel)
         local = set(function.locals)
         for statement in function.body:
@@ -432,8 +450,15 @@ class KernelText:
             f"        case {n}: {local} = {local} {operator} {term}; break;"
             for n, term in enumerate(terms)
         ]
-        return [*lines, f"{loop} {{", f"    switch (m.{name}_which[k]) {{", *cases,
-                "        default: break;", "    }", "}"]
+        return [
+            *lines,
+            f"{loop} {{",
+            f"    switch (m.{name}_which[k]) {{",
+            *cases,
+            "        default: break;",
+            "    }",
+            "}",
+        ]
 
     def flow_lines(self, flow: Flow) -> list[str]:
         """Return the lines that advance a kinetic scheme."""
@@ -457,9 +482,7 @@ class KernelText:
         """Return the call of a handler for connection k."""
         handler = self.handler_name(delivery.target, delivery.handler)
         function = self.program.function(f"handle {delivery.target} {delivery.handler}")
-        values = "".join(
-            f", m.{delivery.name}_{identifier(key)}[k]" for key in function.arguments
-        )
+        values = "".join(f", m.{delivery.name}_{identifier(key)}[k]" for key in function.arguments)
         return f"{handler}(m, s, m.{delivery.name}_targets[k]{values});"
 
 

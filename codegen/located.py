@@ -72,8 +72,7 @@ def changing(population: Population, groups: Groups) -> tuple[str, ...]:
 def full_tests(population: Population) -> list[Expression]:
     """Return every condition's test with its regime's guard."""
     return [
-        c.test if c.guard is None else Binary("and", c.guard, c.test)
-        for c in population.conditions
+        c.test if c.guard is None else Binary("and", c.guard, c.test) for c in population.conditions
     ]
 
 
@@ -109,8 +108,8 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
             body.run(condition.body, Binary("!=", number, ZERO))
     for state in states:
         value = body.value(state)
-        kept_state = value if crossed == ZERO else Choose(
-            Binary("!=", crossed, ZERO), Name(state), value
+        kept_state = (
+            value if crossed == ZERO else Choose(Binary("!=", crossed, ZERO), Name(state), value)
         )
         body.statements.append(Assign(state + suffix, simplify(kept_state)))
     if crossed != ZERO:
@@ -171,8 +170,14 @@ def step_function(body: Body, groups: Sequence[Group], states: tuple[str, ...]) 
     results = tuple(body.value(state) for state in states)
     name = body.population.name
     return Function(
-        f"step {name}", name, tuple(body.statements), tuple(body.locals), (), "step",
-        states=states, results=results,
+        f"step {name}",
+        name,
+        tuple(body.statements),
+        tuple(body.locals),
+        (),
+        "step",
+        states=states,
+        results=results,
     )
 
 
@@ -185,8 +190,14 @@ def tests_function(body: Body, states: tuple[str, ...]) -> Function:
         results.append(gap(bound))
     name = body.population.name
     return Function(
-        f"tests {name}", name, tuple(body.statements), tuple(body.locals), (), "tests",
-        states=states, results=tuple(results),
+        f"tests {name}",
+        name,
+        tuple(body.statements),
+        tuple(body.locals),
+        (),
+        "tests",
+        states=states,
+        results=tuple(results),
     )
 
 
@@ -201,8 +212,14 @@ def act_function(body: Body, states: tuple[str, ...]) -> Function:
     results = tuple(body.value(state) for state in states)
     name = body.population.name
     return Function(
-        f"act {name}", name, tuple(body.statements), tuple(body.locals), tuple(arguments),
-        "act", states=states, results=results,
+        f"act {name}",
+        name,
+        tuple(body.statements),
+        tuple(body.locals),
+        tuple(arguments),
+        "act",
+        states=states,
+        results=results,
     )
 
 

@@ -88,7 +88,8 @@ class Phase:
     """One operation of a step: a kernel over a population, or an exchange of events.
 
     `kind`: "kernel" (run the function `name`), "locate" (advance the instances of population
-    `name` that a kernel flagged, condition by condition), "move" (commit the second copy of states),
+    `name` that a kernel flagged, condition by condition), "move" (commit the second copy of
+    states),
     "tick" (the time becomes that of the step's end; named "added", by adding up halves of
     steps in ms with the round-off of that), "deliver" (events that are due),
     "send" (events noted by kernels), "cable" (solve for the potentials of population `name` by
@@ -212,6 +213,15 @@ class RecordedPort:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Continuous:
+    """A network as one system of equations: its text in Python, and the arrays it names."""
+
+    network: Network
+    text: str
+    constants: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """Everything that a backend needs to write a simulation."""
 
@@ -231,7 +241,7 @@ class Program:
     start: tuple[Phase, ...] = ()
     precision: str = "double"
     #: The equations themselves, for schedule "continuous".
-    network: Network | None = None
+    continuous: Continuous | None = None
 
     def layout(self, name: str) -> Layout:
         """Return the layout of population `name`."""
@@ -315,9 +325,8 @@ def show_program(program: Program) -> str:
         arguments = f"({', '.join(function.arguments)})" if function.arguments else ""
         lines.append(f"{function.name}{arguments} of {function.population}:")
         lines.extend(show_statement(statement, "    ") for statement in function.body)
-    for delivery in program.deliveries:
-        lines.append(
-            f"{delivery.source}.{delivery.port} -> {delivery.target}.{delivery.handler}: "
-            f"{len(delivery.targets)} connections"
-        )
+    lines.extend(
+        f"{d.source}.{d.port} -> {d.target}.{d.handler}: {len(d.targets)} connections"
+        for d in program.deliveries
+    )
     return "\n".join(lines)

@@ -9,8 +9,8 @@ def show_cable(cable: Cable) -> list[str]:
     """Return the tree of a population of compartments, a line per node."""
     compartments, nodes = len(cable.capacitance), len(cable.parent)
     lines = [
-        f"    cable of {compartments} compartments and {nodes - compartments} junctions in each of "
-        f"{cable.cells} cells; {cable.state} is driven by {cable.current}"
+        f"    cable of {compartments} compartments and {nodes - compartments} junctions",
+        f"        in each of {cable.cells} cells; {cable.state} is driven by {cable.current}",
     ]
     for node in cable.order:
         above = int(cable.parent[node])
@@ -20,8 +20,10 @@ def show_cable(cable: Cable) -> list[str]:
             told.append(f"area {1e12 * cable.area[node]:.6g} um2")
             told.append(f"capacitance {1e12 * cable.capacitance[node]:.6g} pF")
         if above >= 0:
-            to = f"compartment {above}" if above < compartments else (
-                f"junction {above - compartments}"
+            to = (
+                f"compartment {above}"
+                if above < compartments
+                else (f"junction {above - compartments}")
             )
             told.append(f"axial resistance {1e-6 / cable.conductance[node]:.6g} MOhm to {to}")
         else:

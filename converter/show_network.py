@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from .expressions import show
-from .show_cable import show_cable
 from .model import Component, Model
 from .network import (
     Assign,
@@ -19,6 +18,7 @@ from .network import (
     Statement,
     When,
 )
+from .show_cable import show_cable
 
 
 def show_model(model: Model) -> str:
@@ -27,8 +27,9 @@ def show_model(model: Model) -> str:
     for kind in model.types.values():
         if kind.packaged:
             continue
-        lines.append(f"type {kind.name}" + (f" extends {kind.ancestors[0]}" if kind.ancestors
-                                            else ""))
+        lines.append(
+            f"type {kind.name}" + (f" extends {kind.ancestors[0]}" if kind.ancestors else "")
+        )
     for component in model.order:
         lines.extend(_component(component, ""))
     return "\n".join(lines)
@@ -63,8 +64,9 @@ def show_network(network: Network) -> str:
             f"{projection.target}.{projection.handler}: {len(projection.delay)} connections, "
             f"{told if len(delays) else 'none'}"
         )
-    lines.extend(f"record {r.path} = {r.population}.{r.variable}[{r.instance}]"
-                 for r in network.records)
+    lines.extend(
+        f"record {r.path} = {r.population}.{r.variable}[{r.instance}]" for r in network.records
+    )
     return "\n".join(lines)
 
 
@@ -109,9 +111,7 @@ def show_lines(statement: Statement, indent: str) -> list[str]:
             inner = [line for part in body for line in show_lines(part, indent + "    ")]
             return [f"{indent}when {show(condition)}:", *inner]
         case Integrate(derivatives, method, _):
-            return [
-                f"{indent}d{name}/dt = {show(value)} ({method})" for name, value in derivatives
-            ]
+            return [f"{indent}d{name}/dt = {show(value)} ({method})" for name, value in derivatives]
         case Collect(variable, parts, reduce):
             terms = ", ".join(f"{population}.{name}" for population, name in parts)
             return [f"{indent}{variable} = {reduce} over attached {terms}"]

@@ -115,12 +115,13 @@ def draw_cable(shape: CableShape, *, potential: bool = False) -> Figure:
     lines = 1e6 * np.stack([shape.start[:, [across, up]], shape.end[:, [across, up]]], axis=1)
     scale = 260.0 / max(float(spread.max()), 1e-9)  # points of the page per um, about
     widths = np.maximum(1e6 * shape.diameter * scale, 0.5)
-    drawn = LineCollection(list(lines), linewidths=widths, capstyle="butt", color=PALETTE[0])
+    drawn = LineCollection(list(lines), linewidths=widths, capstyle="butt")
     if potential and shape.potential is not None:
-        drawn.set_color(None)
         drawn.set_array(1e3 * shape.potential)
         drawn.set_cmap("viridis")
         figure.colorbar(drawn, ax=axes, label="potential at the end (mV)")
+    else:
+        drawn.set_color(PALETTE[0])
     axes.add_collection(drawn)
     axes.set_aspect("equal", adjustable="datalim")
     axes.autoscale_view()

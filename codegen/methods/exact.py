@@ -38,9 +38,7 @@ class Exact:
     partial: tuple[Group, ...]
 
 
-def exact(
-    population: Population, slopes: Slopes, step: float, *, whole: bool
-) -> Exact | None:
+def exact(population: Population, slopes: Slopes, step: float, *, whole: bool) -> Exact | None:
     """Return the exact step of the population's linear system; None where there is none.
 
     `whole` asks for a population that is linear altogether; otherwise what is not part of the
@@ -82,8 +80,8 @@ def exact(
                 updates.append(Update(state, value, guard))
     block = tuple(updates)
     propagation = Propagation(
-        system, tuple((guard, m.matrix, m.rates) for guard, m in zip((None, *guards), modes,
-                                                                      strict=True)),
+        system,
+        tuple((guard, m.matrix, m.rates) for guard, m in zip((None, *guards), modes, strict=True)),
         scales_of(population, modes, system),
     )
     before, after = _around(population, slopes, rest)
@@ -227,9 +225,7 @@ def scales_of(
     return tuple(float(s) for s in balance(np.concatenate(values)))
 
 
-def _around(
-    population: Population, slopes: Slopes, rest: tuple[str, ...]
-) -> tuple[Groups, Groups]:
+def _around(population: Population, slopes: Slopes, rest: tuple[str, ...]) -> tuple[Groups, Groups]:
     """Return half steps of what is not part of the system, before and after it."""
     if not rest:
         return (), ()

@@ -76,9 +76,7 @@ def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], 
     linear = {state for state in rates if is_linear(population, slopes, state)}
     # Plain decays cost a product: two half steps of them are cheaper than anything else.
     decays = {
-        state
-        for state in linear
-        if uses[state] <= {state} and is_decay(population, slopes, state)
+        state for state in linear if uses[state] <= {state} and is_decay(population, slopes, state)
     }
     remaining = sorted(
         rates, key=lambda state: (state not in decays, users[state], state in linear)
@@ -87,10 +85,7 @@ def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], 
     while remaining:
         layer: list[str] = []
         for state in remaining:
-            apart = all(
-                other not in uses[state] and state not in uses[other]
-                for other in layer
-            )
+            apart = all(other not in uses[state] and state not in uses[other] for other in layer)
             if apart:
                 layer.append(state)
         layers.append(tuple(sorted(layer)))

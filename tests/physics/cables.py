@@ -39,7 +39,10 @@ def leak(density: str = "0.3 mS_per_cm2", erev: str = "-65 mV") -> str:
 
 
 def segment(
-    number: int, parent: int | None, start: Iterable[float], end: Iterable[float],
+    number: int,
+    parent: int | None,
+    start: Iterable[float],
+    end: Iterable[float],
     along: float = 1.0,
 ) -> str:
     """Return a segment from `start` to `end`: x, y, z, diameter [um]."""
@@ -99,8 +102,12 @@ def model(
 
 
 def driven(
-    amplitude: str, segment: int = 0, fraction: float = 0.5, cells: int = 1,
-    delay: str = "0 ms", duration: str = "1000 ms",
+    amplitude: str,
+    segment: int = 0,
+    fraction: float = 0.5,
+    cells: int = 1,
+    delay: str = "0 ms",
+    duration: str = "1000 ms",
 ) -> tuple[str, str]:
     """Return (the pulse, the network): so many cells, the first of them driven at a place."""
     pulse = (

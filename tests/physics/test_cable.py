@@ -47,15 +47,20 @@ def test_a_sealed_cable_settles_to_a_hyperbolic_cosine(method):
     length = 400.0  # um, about one length constant
     pulse, network = driven("0.05 nA", 0, 0.0)
     text = model(
-        two_halves(101, length), leak(), network, ["p/0/c/0/v", "p/0/c/1/v"], extra=pulse,
-        length="60 ms", step="0.05 ms",
+        two_halves(101, length),
+        leak(),
+        network,
+        ["p/0/c/0/v", "p/0/c/1/v"],
+        extra=pulse,
+        length="60 ms",
+        step="0.05 ms",
     )
     settled = run(text, method=method)
     reach = length * 1e-6
     infinite = RESISTIVITY * LAMBDA / (math.pi * RADIUS**2)
     for column, x in (("p/0/c/0/v", 0.25), ("p/0/c/1/v", 0.75)):
-        expected = 0.05e-9 * infinite * math.cosh((1 - x) * reach / LAMBDA) / math.sinh(
-            reach / LAMBDA
+        expected = (
+            0.05e-9 * infinite * math.cosh((1 - x) * reach / LAMBDA) / math.sinh(reach / LAMBDA)
         )
         # The compartment's centre lies up to half a compartment from the segment's.
         assert settled.trace(column).values[-1] - REST == pytest.approx(expected, rel=1e-2)
@@ -65,9 +70,7 @@ def test_the_error_in_space_falls_with_the_square_of_the_compartments_length():
     length, x = 400.0, 0.5
     reach = length * 1e-6
     infinite = RESISTIVITY * LAMBDA / (math.pi * RADIUS**2)
-    expected = 0.05e-9 * infinite * math.cosh((1 - x) * reach / LAMBDA) / math.sinh(
-        reach / LAMBDA
-    )
+    expected = 0.05e-9 * infinite * math.cosh((1 - x) * reach / LAMBDA) / math.sinh(reach / LAMBDA)
     thirds = (
         segment(0, None, (0.0, 0.0, 0.0, 2.0), (100.0, 0.0, 0.0, 2.0))
         + segment(1, 0, (100.0, 0.0, 0.0, 2.0), (300.0, 0.0, 0.0, 2.0))
@@ -76,8 +79,12 @@ def test_the_error_in_space_falls_with_the_square_of_the_compartments_length():
     errors = []
     for divisions in (9, 27):
         found = passive(
-            thirds + section("cable", [0, 1, 2], divisions), "0.05 nA", (0, 0.0),
-            ["p/0/c/1/v"], length="60 ms", step="0.05 ms",
+            thirds + section("cable", [0, 1, 2], divisions),
+            "0.05 nA",
+            (0, 0.0),
+            ["p/0/c/1/v"],
+            length="60 ms",
+            step="0.05 ms",
         )
         errors.append(abs(found.trace("p/0/c/1/v").values[-1] - REST - expected))
     assert math.log(errors[0] / errors[1], 3) == pytest.approx(2, abs=0.1)
@@ -85,8 +92,12 @@ def test_the_error_in_space_falls_with_the_square_of_the_compartments_length():
 
 def test_a_long_cable_charges_as_an_error_function():
     found = passive(
-        two_halves(1001, 4000.0), "0.05 nA", (0, 0.0),
-        ["p/0/c/0/v"], length="10 ms", step="0.01 ms",
+        two_halves(1001, 4000.0),
+        "0.05 nA",
+        (0, 0.0),
+        ["p/0/c/0/v"],
+        length="10 ms",
+        step="0.01 ms",
     )
     del found
     near = (
@@ -110,12 +121,15 @@ def test_a_rall_tree_is_its_equivalent_cylinder():
         segment(0, None, (0.0, 0.0, 0.0, 2.0), (200.0, 0.0, 0.0, 2.0))
         + segment(1, 0, (200.0, 0.0, 0.0, thin), (200.0 + reach, 0.0, 0.0, thin))
         + segment(2, 0, (200.0, 0.0, 0.0, thin), (200.0, reach, 0.0, thin))
-        + section("trunk", [0], 11) + section("one", [1], 11) + section("two", [2], 11)
+        + section("trunk", [0], 11)
+        + section("one", [1], 11)
+        + section("two", [2], 11)
     )
     line = (
         segment(0, None, (0.0, 0.0, 0.0, 2.0), (200.0, 0.0, 0.0, 2.0))
         + segment(1, 0, (200.0, 0.0, 0.0, 2.0), (400.0, 0.0, 0.0, 2.0))
-        + section("trunk", [0], 11) + section("rest", [1], 11)
+        + section("trunk", [0], 11)
+        + section("rest", [1], 11)
     )
     columns = ["p/0/c/0/v", "p/0/c/1/v"]
     a = passive(tree, "0.05 nA", (0, 0.5), columns, length="20 ms")
@@ -128,15 +142,17 @@ def test_a_rall_tree_is_its_equivalent_cylinder():
 def test_charge_is_conserved():
     parts = 8
     shape = "".join(
-        segment(n, n - 1 if n else None, (10.0 * n, 0.0, 0.0, 2.0 + n % 3),
-                (10.0 * n + 10, 0.0, 0.0, 2.0 + n % 3))
+        segment(
+            n,
+            n - 1 if n else None,
+            (10.0 * n, 0.0, 0.0, 2.0 + n % 3),
+            (10.0 * n + 10, 0.0, 0.0, 2.0 + n % 3),
+        )
         for n in range(parts)
     )
     columns = [f"p/0/c/{n}/v" for n in range(parts)]
     pulse, network = driven("0.01 nA", 2, 0.5, duration="1 ms")
-    found = run(
-        model(shape, "", network, columns, extra=pulse, length="5 ms", step="0.01 ms")
-    )
+    found = run(model(shape, "", network, columns, extra=pulse, length="5 ms", step="0.01 ms"))
     area = [math.pi * (2.0 + n % 3) * 10 * 1e-12 for n in range(parts)]
     charge = sum(
         0.01 * a * (found.trace(c).values[-1] - REST) for a, c in zip(area, columns, strict=True)
@@ -145,13 +161,16 @@ def test_charge_is_conserved():
 
 
 def test_two_halves_of_a_segment_are_one_segment():
-    halves = two_halves(4, 100.0) + segment(
-        9, 1, (100.0, 0.0, 0.0, 1.0), (150.0, 0.0, 0.0, 1.0)
-    ) + section("tip", [9], 1)
+    halves = (
+        two_halves(4, 100.0)
+        + segment(9, 1, (100.0, 0.0, 0.0, 1.0), (150.0, 0.0, 0.0, 1.0))
+        + section("tip", [9], 1)
+    )
     whole = (
         segment(0, None, (0.0, 0.0, 0.0, 2.0), (100.0, 0.0, 0.0, 2.0))
         + section("cable", [0], 4)
-        + segment(9, 0, (100.0, 0.0, 0.0, 1.0), (150.0, 0.0, 0.0, 1.0)) + section("tip", [9], 1)
+        + segment(9, 0, (100.0, 0.0, 0.0, 1.0), (150.0, 0.0, 0.0, 1.0))
+        + section("tip", [9], 1)
     )
     runs = [
         passive(shape, "0.05 nA", place, ["p/0/c/9/v"], length="20 ms")
@@ -165,13 +184,19 @@ def spiking(step: str, method: str, cells: int = 1, **options):
     shape = (
         segment(0, None, (0.0, 0.0, 0.0, 10.0), (20.0, 0.0, 0.0, 10.0))
         + segment(1, 0, (20.0, 0.0, 0.0, 2.0), (420.0, 0.0, 0.0, 1.0))
-        + section("soma", [0], 1) + section("dend", [1], 5)
+        + section("soma", [0], 1)
+        + section("dend", [1], 5)
     )
     pulse, network = driven("0.3 nA", 0, 0.5, cells, delay="1 ms")
     columns = ["p/0/c/0/v", "p/0/c/1/v", *([f"p/{cells - 1}/c/1/v"] if cells > 1 else [])]
     text = model(
-        shape, HH_DENSITIES + leak(erev="-54.3 mV"), network, columns, extra=pulse,
-        length="12 ms", step=step,
+        shape,
+        HH_DENSITIES + leak(erev="-54.3 mV"),
+        network,
+        columns,
+        extra=pulse,
+        length="12 ms",
+        step=step,
     )
     return run(text, method=method, **options)
 
@@ -188,7 +213,7 @@ def test_a_spiking_cable_converges_at_the_order_of_its_method(method, order):
     truth = spiking("0.0005 ms", "default").trace("p/0/c/1/v").values
     errors = []
     for step, finer in steps.items():
-        v = spiking(step, method).trace("p/0/c/1/v").values[:: finer]
+        v = spiking(step, method).trace("p/0/c/1/v").values[::finer]
         errors.append(np.abs(v - truth[:: round(coarse / 0.0005)][: len(v)]).max())
     # The last halving of the step.
     assert math.log2(errors[1] / errors[2]) == pytest.approx(order, abs=0.35)
@@ -253,12 +278,24 @@ def test_channels_gates_currents_and_inputs_are_recorded_by_path():
     pulse, network = driven("0.05 nA", 1, 0.5)
     base = "p/0/c/1/biophys/membraneProperties"
     columns = [
-        "p[0]/v", "p/0/c/1/v", f"{base}/nas/na/m/q", f"{base}/nas/iDensity", f"{base}/ks/gDensity",
-        "p/0/c/1/synapses:pulse:0/i", "p/0/c/synapses:pulse:0/i", "p/0/c/pulse/i",
+        "p[0]/v",
+        "p/0/c/1/v",
+        f"{base}/nas/na/m/q",
+        f"{base}/nas/iDensity",
+        f"{base}/ks/gDensity",
+        "p/0/c/1/synapses:pulse:0/i",
+        "p/0/c/synapses:pulse:0/i",
+        "p/0/c/pulse/i",
     ]
     found = run(
-        model(two_halves(2, 100.0), HH_DENSITIES + leak(), network, columns, extra=pulse,
-              length="1 ms")
+        model(
+            two_halves(2, 100.0),
+            HH_DENSITIES + leak(),
+            network,
+            columns,
+            extra=pulse,
+            length="1 ms",
+        )
     )
     assert found.trace(f"{base}/nas/na/m/q").values[0] == pytest.approx(0.0529, abs=1e-4)
     for path in columns[-3:]:

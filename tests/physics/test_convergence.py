@@ -68,7 +68,11 @@ def pendulum_at_two() -> np.ndarray:
     """Return angle and speed after two seconds."""
     found = solve_ivp(
         lambda t, y: (y[1], -9.81 * np.sin(y[0]) - 0.3 * y[1] + np.cos(3 * t)),
-        (0.0, 2.0), (2.0, 0.0), method="DOP853", rtol=1e-13, atol=1e-13,
+        (0.0, 2.0),
+        (2.0, 0.0),
+        method="DOP853",
+        rtol=1e-13,
+        atol=1e-13,
     )
     return found.y[:, -1]
 
@@ -123,8 +127,16 @@ def iaf_conductance_spikes() -> np.ndarray:
     t, y, spikes = 0.0, np.array([-60e-3, 0.0]), []
     for until in (8e-3, 16e-3, 24e-3, 80e-3):
         while True:
-            found = solve_ivp(rates, (t, until), y, method="DOP853", rtol=1e-13,
-                              atol=(1e-16, 1e-23), events=over, max_step=1e-3)
+            found = solve_ivp(
+                rates,
+                (t, until),
+                y,
+                method="DOP853",
+                rtol=1e-13,
+                atol=(1e-16, 1e-23),
+                events=over,
+                max_step=1e-3,
+            )
             t, y = found.t[-1], found.y[:, -1]
             if found.status != 1:
                 break
