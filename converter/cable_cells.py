@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import Faults, Place
 from .compartments import (
     Compartments,
+    Rule,
     average_over_nodes,
     axial_resistance,
     discretise,
@@ -238,7 +239,7 @@ def cable_cell(
     noted: Faults,
     *,
     held: Iterable[tuple[int, float]] = (),
-    rule: str = "neuron",
+    rule: Rule = "neuron",
     refine: int = 1,
 ) -> CableCell | None:
     """Return a cell cut into compartments; None, with faults noted, where it cannot be.
