@@ -259,7 +259,7 @@ def _cable_cell(
     model: Model,
     noted: Faults,
     held: Iterable[tuple[int, float]],
-    rule: str,
+    rule: Rule,
     refine: int,
 ) -> CableCell | None:
     shape = part_of(component, "morphology", model)
