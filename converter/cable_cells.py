@@ -305,7 +305,7 @@ def _cable_cell(
     cut = discretise(
         morphology,
         rule,
-        refine=refine,  # type: ignore[arg-type]
+        refine=refine,
         axial_resistivity=resistivity or 1.0,
         specific_capacitance=capacitance,
     )
