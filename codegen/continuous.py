@@ -8,7 +8,7 @@ entries of the Jacobian. Equations of one instance become plain numbers, of many
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,26 +17,21 @@ from ..converter.calculus import NoDerivative, derivative
 from ..converter.expressions import (
     ZERO,
     Binary,
-    Call,
     Choose,
     Expression,
     Name,
     calls,
     names,
-    rewrite,
     walk,
 )
 from ..converter.network import (
     Assign,
     Collect,
-    Emit,
     Network,
     Population,
-    Run,
     Statement,
     When,
 )
-from ..converter.passes.renaming import written_by
 from ..converter.simplify import simplify
 from ..errors import UsageError
 from .located import full_tests
