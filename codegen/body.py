@@ -25,7 +25,8 @@ from ..converter.expressions import (
 from ..converter.network import Assign, Collect, Emit, Flow, Population, Run, Statement, When
 from ..converter.simplify import simplify
 from ..errors import InternalError
-from .program import BodyStatement, Flag, Pull
+from .methods.updates import Group, Propagation
+from .program import BodyStatement, Flag, Propagate, Pull
 
 RUN_DEPTH = 50
 
@@ -85,16 +86,21 @@ class Body:
         if isinstance(assignment, Collect):
             found = frozenset({name})
         else:
-            found = frozenset().union(
-                *(
-                    self.leaves(used) if used in self.assignments else frozenset({used})
-                    for used in names(assignment.value)
+            found = (
+                frozenset().union(
+                    *(
+                        self.leaves(used) if used in self.assignments else frozenset({used})
+                        for used in names(assignment.value)
+                    )
                 )
-            ) if names(assignment.value) else frozenset()
+                if names(assignment.value)
+                else frozenset()
+            )
         self.dependencies[name] = found
         return found
 
     def version(self, name: str) -> tuple[tuple[str, int], ...]:
+        """Return how often each thing that `name` depends on has changed so far."""
         found = {n: self.versions.get(n, 0) for n in self.leaves(name)}
         if "t" in found:
             found["t"] = self.clock_version
@@ -116,8 +122,8 @@ class Body:
         assignment = self.assignments[name]
         if isinstance(assignment, Collect):
             result: Expression = self.collected(assignment)
-        elif name in self.published and not self.scalar and not any(
-            version for _, version in key[1]
+        elif (
+            name in self.published and not self.scalar and not any(version for _, version in key[1])
         ):
             result = Name(name)
         else:
@@ -136,6 +142,7 @@ class Body:
         return self.caught_up[name]
 
     def collected(self, assignment: Collect) -> Expression:
+        """Return a local with the present sum over attached instances."""
         name = self.local(f"{assignment.variable}_now")
         listed = self.collect_lists[assignment.variable]
         if self.scalar:
@@ -177,9 +184,7 @@ class Body:
                 return node
             name = self.local("draw")
             draw: Expression = Call("draw", ())
-            self.statements.append(
-                Assign(name, draw if mask is None else Choose(mask, draw, ZERO))
-            )
+            self.statements.append(Assign(name, draw if mask is None else Choose(mask, draw, ZERO)))
             return Binary("*", node.arguments[0], Name(name))
 
         return rewrite(tree, rule)
@@ -257,10 +262,46 @@ class Body:
                     self.statements.append(Assign(name, value))
                     rates.append(name)
             edges.append((source, target, rates[0], rates[1]))
-        self.statements.append(
-            Flow(tuple(states), tuple(edges), flow.fraction, flow.implicit)
-        )
+        self.statements.append(Flow(tuple(states), tuple(edges), flow.fraction, flow.implicit))
         for state, name in zip(flow.states, states, strict=True):
+            self.current[state] = Name(name)
+            self.versions[state] = self.versions.get(state, 0) + 1
+
+    def step(self, group: Group) -> None:
+        """Advance the states of one group."""
+        if isinstance(group, Propagation):
+            self.propagate(group)
+        else:
+            self.update([(u.state, u.value, u.guard) for u in group])
+
+    def propagate(self, linear: Propagation) -> None:
+        """Advance a linear system exactly from present values."""
+        size = len(linear.states)
+        entries: dict[tuple[int, int], Expression] = {}
+        rates: list[Expression] = [ZERO] * size
+        for guard, matrix, now in linear.modes:
+            holds = None if guard is None else self.bound(guard)
+            for at in sorted({*matrix, *entries}):
+                entry = self.bound(matrix.get(at, ZERO))
+                before = entries.get(at, ZERO)
+                entries[at] = entry if holds is None else simplify(Choose(holds, entry, before))
+            for n, rate in enumerate(now):
+                value = self.bound(rate)
+                if holds is not None:
+                    value = simplify(Choose(holds, value, rates[n]))
+                rates[n] = value
+        rates = [
+            rate if _inline(rate) else self.stored(f"{state}_rate", rate)
+            for state, rate in zip(linear.states, rates, strict=True)
+        ]
+        states = []
+        for state in linear.states:
+            name = self.local(f"{state}_next")
+            self.statements.append(Assign(name, self.value(state)))
+            states.append(name)
+        matrix_now = tuple((i, j, tree) for (i, j), tree in sorted(entries.items()))
+        self.statements.append(Propagate(tuple(states), matrix_now, tuple(rates), linear.scales))
+        for state, name in zip(linear.states, states, strict=True):
             self.current[state] = Name(name)
             self.versions[state] = self.versions.get(state, 0) + 1
 

@@ -60,7 +60,7 @@ class NeuronLowering(CableLowering):
         """Return all populations."""
         return frozenset(p.name for p in self.network.populations)
 
-    # --- what is held from one step to the next ---------------------------------------------------
+    # --- what is held from one step to the next ----------------------------------------------
 
     def with_lags(self, network: Network) -> Network:
         """Return `network` with what the rate procedures compute turned into held values."""
@@ -85,7 +85,8 @@ class NeuronLowering(CableLowering):
                 if row not in values:
                     made = with_row(made, variable, row)
                     tree = next(
-                        a.value for a in population.assignments
+                        a.value
+                        for a in population.assignments
                         if isinstance(a, Assign) and a.variable == variable
                     )
                     values[row] = substitute(tree, values)
@@ -110,13 +111,9 @@ class NeuronLowering(CableLowering):
             if self.lagging[name]:
                 # Row 0 is of the current evaluation at the start, with every gate held at 0.
                 at_first = replace(population.variables[row], initial=0.0)
-                population = replace(
-                    population, variables={**population.variables, row: at_first}
-                )
+                population = replace(population, variables={**population.variables, row: at_first})
             populations[name] = population
-        return replace(
-            network, records=tuple(records), populations=tuple(populations.values())
-        )
+        return replace(network, records=tuple(records), populations=tuple(populations.values()))
 
     def keep_rows(self) -> list[Phase]:
         """Return the kernels that keep what is recorded of the present currents."""
@@ -132,7 +129,7 @@ class NeuronLowering(CableLowering):
             phases.append(Phase("kernel", self.finish(f"keep {name}", work, body, "kernel")))
         return phases
 
-    # --- the order of a step -----------------------------------------------------------------------
+    # --- the order of a step ------------------------------------------------------------------
 
     def program(self) -> Program:
         """Return the program, with tests and deliveries before the advance."""
@@ -283,9 +280,7 @@ def generates(work: _Work) -> bool:
 
 
 def _emits(statements: tuple[Statement, ...]) -> bool:
-    return any(
-        isinstance(s, Emit) or (isinstance(s, When) and _emits(s.body)) for s in statements
-    )
+    return any(isinstance(s, Emit) or (isinstance(s, When) and _emits(s.body)) for s in statements)
 
 
 def held_variables(population: Population) -> set[str]:
@@ -312,9 +307,7 @@ def computed_with_states(population: Population, symbol: str) -> bool:
     if "i" in population.exposures and "iDensity" not in population.exposures:
         return True
     label = population.variables[symbol].label
-    gates = {
-        path.rpartition("/")[0] for path in population.exposures if path.endswith("/fcond")
-    }
+    gates = {path.rpartition("/")[0] for path in population.exposures if path.endswith("/fcond")}
     return any(label.startswith(f"{gate}/") for gate in gates)
 
 

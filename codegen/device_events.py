@@ -71,9 +71,7 @@ class Events:
 
     def port(self, population: str, port: str) -> Port | None:
         """Return a port that has lists."""
-        return next(
-            (p for p in self.ports if (p.population, p.port) == (population, port)), None
-        )
+        return next((p for p in self.ports if (p.population, p.port) == (population, port)), None)
 
 
 def events_of(program: Program) -> Events:
@@ -98,7 +96,9 @@ def events_of(program: Program) -> Events:
         )
         size = program.layout(population).size
         slots = longest + 3
-        room = min(size, max(1024, LIST_BYTES // (6 * slots)))
+        # Handlers may send again what they sent in this step: one by one, into the same list.
+        wanted = max(1024, 4 * size) if serial else size
+        room = min(wanted, max(1024, LIST_BYTES // (6 * slots)))
         ports.append(Port(numbers[(population, port)], population, port, slots, room))
     ports.sort(key=lambda p: p.number)
     return Events(tuple(ports), tuple(_way(program, d, heard, serial) for d in heard), serial)
@@ -139,9 +139,7 @@ def _idle(program: Program, delivery: Delivery) -> bool:
     )
 
 
-def _way(
-    program: Program, delivery: Delivery, heard: list[Delivery], serial: bool
-) -> Way:
+def _way(program: Program, delivery: Delivery, heard: list[Delivery], serial: bool) -> Way:
     steps = delays(delivery)
     first, last = int(steps.min()), int(steps.max())
     senders = max(1, int(np.count_nonzero(np.diff(delivery.starts))))
@@ -305,9 +303,7 @@ def scale_of(program: Program, events: Events, population: str, state: str) -> f
     return float(2.0 ** (SUM_BITS - 2 - int(np.ceil(np.log2(largest)))))
 
 
-def _amounts(
-    program: Program, layout: Layout, delivery: Delivery, added: Expression
-) -> np.ndarray:
+def _amounts(program: Program, layout: Layout, delivery: Delivery, added: Expression) -> np.ndarray:
     values: dict[str, object] = {"dt": program.step, **delivery.values}
     for name in names(added):
         if name in layout.parameters:
@@ -317,4 +313,3 @@ def _amounts(
     except UnknownName:
         found = np.inf
     return np.broadcast_to(np.asarray(found, dtype=float), delivery.targets.shape)
-

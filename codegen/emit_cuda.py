@@ -25,7 +25,7 @@ from .device_events import (
     reach,
     sums_of,
 )
-from .kernel_text import Dialect, KernelText, uniform
+from .kernel_text import Dialect, KernelText, local_name, uniform
 from .located import CROSSED
 from .print_c import identifier, number
 from .program import BufferName, Delivery, Flag, Function, Layout, Program
@@ -38,7 +38,7 @@ CUDA = Dialect(
     run="const LsStep &s",
     note="if ({condition}) note_{number}(m, s, i, now);",
     send="note_{number}(m, s, i, t);",
-    reply="ls_push(s, {number}, i);",
+    reply="push_{number}(m, s, i, t);",
     count="unsigned short",
 )
 
@@ -114,16 +114,14 @@ class _Emitter:
     def emit(self, source: str) -> tuple[str, tuple[BufferName, ...]]:
         self.text.collect_buffers()
         self.collect_buffers()
-        notes = [self.note(n, key) for key, n in self.text.ports.items()]
+        notes = [f for key, n in self.text.ports.items() for f in self.notes(n, key)]
         functions = [self.function(f) for f in self.program.functions]
         start = self.operations(start=True)
         step = self.operations(start=False)
         dt = number(self.program.step)
         start_lines = self.in_order(start, again=False)
         step_lines = self.in_order(step, again=True)
-        functions = _called(
-            [*notes, *functions, *self.extra.values()], [*start_lines, *step_lines]
-        )
+        functions = _called([*notes, *functions, *self.extra.values()], [*start_lines, *step_lines])
         text = render(
             "phases.cu.jinja",
             source=source,
@@ -146,10 +144,14 @@ class _Emitter:
         for port in self.events.ports:
             name = self.port_name(port)
             add(BufferName(f"list_{name}", "list_items", port.population, port.port), "int")
-            add(BufferName(f"many_{name}", "list_counts", port.population, port.port),
-                "unsigned short")
-            add(BufferName(f"sizes_{name}", "list_sizes", port.population, port.port),
-                "unsigned int")
+            add(
+                BufferName(f"many_{name}", "list_counts", port.population, port.port),
+                "unsigned short",
+            )
+            add(
+                BufferName(f"sizes_{name}", "list_sizes", port.population, port.port),
+                "unsigned int",
+            )
         for population, state in self.sums:
             name = self.text.variable(self.layouts[population], state)
             add(BufferName(f"sum_{name}", "sum", population, state), "unsigned long long")
@@ -202,9 +204,14 @@ class _Emitter:
                         raise InternalError("a move without what to move")
                     found.append(self.move(phase.move.population, phase.move.pairs))
                 case "tick":
-                    found.append(_Operation([
-                        "s.step++;", f"s.t = (double)s.step * {number(self.program.step)};",
-                    ]))
+                    found.append(
+                        _Operation(
+                            [
+                                "s.step++;",
+                                f"s.t = (double)s.step * {number(self.program.step)};",
+                            ]
+                        )
+                    )
                 case "deliver":
                     found.extend(self.deliver())
                 case "send":
@@ -219,9 +226,7 @@ class _Emitter:
 
     def call(self, function: Function) -> _Operation:
         own, others, written = reach(self.program, function)
-        return _Operation(
-            [f"{self.text.kernel_name(function)}(m, s);"], own, written, others
-        )
+        return _Operation([f"{self.text.kernel_name(function)}(m, s);"], own, written, others)
 
     def move(self, population: str, pairs: tuple[tuple[str, str], ...]) -> _Operation:
         layout = self.layouts[population]
@@ -248,9 +253,10 @@ class _Emitter:
             own, others, written = own | found[0], others | found[1], written | found[2]
         layout = self.layouts[population]
         name = f"locate_{self.pop[population]}"
-        self.define(name, self.text.locate_lines(
-            population, OWN.format(size=layout.size), "s.run->deep = 1"
-        ))
+        self.define(
+            name,
+            self.text.locate_lines(population, OWN.format(size=layout.size), "s.run->deep = 1"),
+        )
         states = self.program.function(f"act {population}").states
         suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
         stored = frozenset((population, state + suffix) for state in states)
@@ -269,19 +275,24 @@ class _Emitter:
             return self.kernel(function, self.layouts[function.population])
         return self.text.function(function)
 
-    def note(self, n: int, key: tuple[str, str]) -> dict[str, object]:
-        """Return the function that notes an event of an instance's own thread."""
+    def notes(self, n: int, key: tuple[str, str]) -> list[dict[str, object]]:
+        """Return what notes an event: an instance's own thread, or the one that delivers."""
         population, port = key
-        lines: list[str] = []
-        if self.events.port(population, port) is not None:
-            lines.append(f"m.flags_{self.pop[population]}_{identifier(port)}[i]++;")
-        if key in self.recorded:
-            lines.append(self.record_event(population, port, "time"))
-        return {
-            "head": f"LS_FN void note_{n}(const Model &m, const LsStep &s, const int64_t i, "
-            "const double time)",
-            "lines": ["(void)m; (void)s; (void)i; (void)time;", *lines],
-        }
+        flag = f"m.flags_{self.pop[population]}_{identifier(port)}[i]++;"
+        record = self.record_event(population, port, "time") if key in self.recorded else ""
+        listed = self.events.port(population, port) is not None
+        return [
+            {
+                "head": f"LS_FN void {name}_{n}(const Model &m, const LsStep &s, "
+                "const int64_t i, const double time)",
+                "lines": [
+                    "(void)m; (void)s; (void)i; (void)time;",
+                    *([line] if listed else []),
+                    *([record] if record else []),
+                ],
+            }
+            for name, line in (("note", flag), ("push", f"ls_push(s, {n}, i);"))
+        ]
 
     def record_event(self, population: str, port: str, time: str) -> str:
         buffer = f"recorded_{self.pop[population]}_{identifier(port)}"
@@ -301,15 +312,18 @@ class _Emitter:
         # coherent caches, which would miss what another thread writes to a variable.
         pointers = [
             f"{kind} {name} = m.{name};"
-            for names, kind in ((layout.variables, "real *const"),
-                                (layout.parameters, "const small *__restrict"))
+            for names, kind in (
+                (layout.variables, "real *const"),
+                (layout.parameters, "const small *__restrict"),
+            )
             for variable in names
             for name in [self.text.variable(layout, variable)]
             if any(f"{name}[i]" in line for line in lines)
         ]
         crossed = [
             f"m.flags_{self.pop[layout.name]}_{identifier(CROSSED)}"
-            for s in function.body if isinstance(s, Flag) and s.port == CROSSED
+            for s in function.body
+            if isinstance(s, Flag) and s.port == CROSSED
         ][:1]
         now = "s.t + (double)dt" if function.name.startswith("advance") else "s.t"
         return {
@@ -360,9 +374,9 @@ class _Emitter:
 
         It was last read two steps ago and is written to in the next, with a barrier between.
         """
-        return _Operation([
-            f"if (s.first == 0) m.sizes_{self.port_name(port)}[(s.step + 2) % {port.slots}] = 0;"
-        ])
+        return _Operation(
+            [f"if (s.first == 0) m.sizes_{self.port_name(port)}[(s.step + 2) % {port.slots}] = 0;"]
+        )
 
     def deliver(self) -> list[_Operation]:
         late = [way for way in self.events.ways if way.last > 0]
@@ -386,17 +400,22 @@ class _Emitter:
         """Put the instances that sent an event into the list of this step."""
         name = self.port_name(port)
         size = self.layouts[port.population].size
-        self.define(f"collect_{name}", [
-            f"unsigned short *const sent = m.flags_{name};",
-            f"const int64_t slot = s.step % {port.slots};",
-            # Whole warps go round together.
-            f"for (int64_t i = s.first; i - (i & 31) < {size}; i += s.stride) {{",
-            f"    const unsigned int count = i < {size} ? sent[i] : 0;",
-            "    if (count != 0) sent[i] = 0;",
-            f"    ls_list(s, {port.number}, i, count, m.list_{name} + slot * {port.room}, "
-            f"m.many_{name} + slot * {port.room}, m.sizes_{name} + slot, {port.room});",
-            "}",
-        ])
+        self.define(
+            f"collect_{name}",
+            [
+                f"unsigned short *const sent = m.flags_{name};",
+                f"const int64_t slot = s.step % {port.slots};",
+                # Whole warps go round together.
+                f"for (int64_t i = s.first; i - (i & 31) < {size}; i += s.stride) {{",
+                f"    const unsigned int count = i < {size} ? sent[i] : 0;",
+                "    if (count != 0) sent[i] = 0;",
+                (
+                    f"    ls_list(s, {port.number}, i, count, m.list_{name} + slot * {port.room}, "
+                    f"m.many_{name} + slot * {port.room}, m.sizes_{name} + slot, {port.room});"
+                ),
+                "}",
+            ],
+        )
         flags = frozenset({(port.population, f"(flag {port.port})")})
         lists = frozenset({(port.population, f"(list {port.port})")})
         return _Operation([f"collect_{name}(m, s);"], flags, flags, frozenset(), lists)
@@ -425,8 +444,10 @@ class _Emitter:
             return [f"const int64_t from = m.{name}_starts[i], to = m.{name}_starts[i + 1];"]
         return [
             f"const int64_t from = ls_lower(m.{name}_delay_steps, {ends}, {delay});",
-            f"const int64_t to = ls_lower(m.{name}_delay_steps, from, "
-            f"m.{name}_starts[i + 1], {delay} + 1);",
+            (
+                f"const int64_t to = ls_lower(m.{name}_delay_steps, from, "
+                f"m.{name}_starts[i + 1], {delay} + 1);"
+            ),
         ]
 
     def way(self, way: Way, first: int, last: int, when: str) -> _Operation:
@@ -435,14 +456,20 @@ class _Emitter:
             return self.one_thread(self.serial_lines(way, first, last), [way])
         delivery, port = way.delivery, self.list_of(way)
         name = f"{when}_{delivery.name}"
-        self.define(name, [
-            # A unit of `lanes` threads takes one event, its lanes one connection each.
-            f"const int64_t lanes = ls_least<int64_t>({way.lanes}, s.stride);",
-            "const int64_t units = s.stride / lanes, unit = s.first / lanes;",
-            "const int64_t lane = s.first % lanes;",
-            *(self.one_list(way, port, first) if first == last
-              else self.many_lists(way, port, first, last)),
-        ])
+        self.define(
+            name,
+            [
+                # A unit of `lanes` threads takes one event, its lanes one connection each.
+                f"const int64_t lanes = ls_least<int64_t>({way.lanes}, s.stride);",
+                "const int64_t units = s.stride / lanes, unit = s.first / lanes;",
+                "const int64_t lane = s.first % lanes;",
+                *(
+                    self.one_list(way, port, first)
+                    if first == last
+                    else self.many_lists(way, port, first, last)
+                ),
+            ],
+        )
         return self.operation(f"{name}(m, s);", way, port)
 
     def operation(self, line: str, way: Way, port: Port) -> _Operation:
@@ -472,8 +499,10 @@ class _Emitter:
             # Enough units: every list has some of its own. Too few: every unit has some lists.
             f"const bool wide = units >= {count};",
             f"const int64_t shares = wide ? units / {count} : 1;",
-            f"const int64_t begin = unit >= units || (wide && unit >= shares * {count}) "
-            f"? {count} : (wide ? unit % {count} : unit);",
+            (
+                f"const int64_t begin = unit >= units || (wide && unit >= shares * {count}) "
+                f"? {count} : (wide ? unit % {count} : unit);"
+            ),
             f"for (int64_t at = begin; at < {count}; at += wide ? {count} : units) {{",
             f"    const int delay = {first} + (int)at;",
             *(f"    {line}" for line in self.list_lines(port, "delay")),
@@ -485,9 +514,11 @@ class _Emitter:
 
     def event_lines(self, way: Way, delay: str) -> list[str]:
         delivery = way.delivery
-        done = self.add_lines(way) if way.mode == "add" else [
-            f"for (int round = 0; round < count; round++) {self.text.call(delivery)}"
-        ]
+        done = (
+            self.add_lines(way)
+            if way.mode == "add"
+            else [f"for (int round = 0; round < count; round++) {self.text.call(delivery)}"]
+        )
         return [
             "const int64_t i = list[n];",
             "const int count = many[n];",
@@ -503,8 +534,8 @@ class _Emitter:
         function = handler_of(self.program, delivery)
         printer = self.text.printer(function, layout, kernel=False)
         lines = [
-            f"const real {identifier(a)} = m.{delivery.name}_{identifier(a)}[k]; "
-            f"(void){identifier(a)};"
+            f"const real {local_name(a)} = m.{delivery.name}_{identifier(a)}[k]; "
+            f"(void){local_name(a)};"
             for a in function.arguments
         ]
         lines.append(f"const int64_t i = m.{delivery.name}_targets[k];")
@@ -519,7 +550,9 @@ class _Emitter:
         """Return the operations by which states take up what was added for them."""
         states = dict.fromkeys(
             (way.delivery.target, state)
-            for way in ways if way.mode == "add" for state, _ in way.increments
+            for way in ways
+            if way.mode == "add"
+            for state, _ in way.increments
         )
         by_population: dict[str, list[str]] = {}
         for population, state in states:
@@ -530,13 +563,17 @@ class _Emitter:
             lines = [OWN.format(size=layout.size) + " {"]
             for state in names:
                 name = self.text.variable(layout, state)
-                lines.extend([
-                    f"    if (m.sum_{name}[i] != 0) {{",
-                    f"        m.{name}[i] += (real)((double)(long long)m.sum_{name}[i] * "
-                    f"m.scale_{name}[1]);",
-                    f"        m.sum_{name}[i] = 0;",
-                    "    }",
-                ])
+                lines.extend(
+                    [
+                        f"    if (m.sum_{name}[i] != 0) {{",
+                        (
+                            f"        m.{name}[i] += (real)((double)(long long)m.sum_{name}[i] * "
+                            f"m.scale_{name}[1]);"
+                        ),
+                        f"        m.sum_{name}[i] = 0;",
+                        "    }",
+                    ]
+                )
             keys = frozenset((population, state) for state in names)
             sums = frozenset((population, f"(sum {state})") for state in names)
             found.append(_Operation([*lines, "}"], keys | sums, keys | sums))
@@ -555,7 +592,10 @@ class _Emitter:
             read, written = read | lists, written | lists
         return _Operation(
             ["if (s.first == 0) {", *(f"    {line}" for line in lines), "}"],
-            frozenset(), frozenset(), read, written,
+            frozenset(),
+            frozenset(),
+            read,
+            written,
         )
 
     def serial_lines(self, way: Way, first: int, last: int | None = None) -> list[str]:
@@ -569,8 +609,10 @@ class _Emitter:
             "        const int64_t i = list[n];",
             *(f"        {line}" for line in self.bounds(way.delivery, "delay")),
             "        for (int64_t k = from; k < to; k++)",
-            "            for (int round = 0; round < many[n]; round++) "
-            f"{self.text.call(way.delivery)}",
+            (
+                "            for (int round = 0; round < many[n]; round++) "
+                f"{self.text.call(way.delivery)}"
+            ),
             "    }",
             "}",
         ]
@@ -579,21 +621,27 @@ class _Emitter:
         """Return the exchange of this step's events, and of those that they cause, one by one."""
         lines: list[str] = []
         for port in self.events.ports:
-            lines.extend([
-                "{",
-                *(f"    {line}" for line in self.list_lines(port, "0")),
-                "    ls_sort(list, many, size);",
-                "    for (int64_t n = 0; n < size; n++)",
-                "        for (int round = 0; round < many[n]; round++) "
-                f"ls_push(s, {port.number}, list[n]);",
-                f"    m.sizes_{self.port_name(port)}[slot] = 0;",
-                "}",
-            ])
-        lines.extend([
-            "for (unsigned int n = 0; n < run->noted_size; n++) {",
-            "    const int64_t i = run->noted[2 * n + 1];",
-            "    switch (run->noted[2 * n]) {",
-        ])
+            lines.extend(
+                [
+                    "{",
+                    *(f"    {line}" for line in self.list_lines(port, "0")),
+                    "    ls_sort(list, many, size);",
+                    "    for (int64_t n = 0; n < size; n++)",
+                    (
+                        "        for (int round = 0; round < many[n]; round++) "
+                        f"ls_push(s, {port.number}, list[n]);"
+                    ),
+                    f"    m.sizes_{self.port_name(port)}[slot] = 0;",
+                    "}",
+                ]
+            )
+        lines.extend(
+            [
+                "for (unsigned int n = 0; n < run->noted_size; n++) {",
+                "    const int64_t i = run->noted[2 * n + 1];",
+                "    switch (run->noted[2 * n]) {",
+            ]
+        )
         for key, number_of in self.text.ports.items():
             lines.append(f"        case {number_of}: {{")
             lines.extend(f"            {line}" for line in self.cascade_case(key))
@@ -606,21 +654,25 @@ class _Emitter:
         port = self.events.port(*key)
         if port is not None and port.slots > 3:
             name = self.port_name(port)
-            lines.extend([
-                f"const int64_t slot = s.step % {port.slots};",
-                f"if (m.sizes_{name}[slot] < {port.room}) {{",
-                f"    m.list_{name}[slot * {port.room} + m.sizes_{name}[slot]] = (int)i;",
-                f"    m.many_{name}[slot * {port.room} + m.sizes_{name}[slot]++] = 1;",
-                f"}} else run->overflow = {port.number + 1};",
-            ])
+            lines.extend(
+                [
+                    f"const int64_t slot = s.step % {port.slots};",
+                    f"if (m.sizes_{name}[slot] < {port.room}) {{",
+                    f"    m.list_{name}[slot * {port.room} + m.sizes_{name}[slot]] = (int)i;",
+                    f"    m.many_{name}[slot * {port.room} + m.sizes_{name}[slot]++] = 1;",
+                    f"}} else run->overflow = {port.number + 1};",
+                ]
+            )
         for way in self.events.ways:
             if (way.delivery.source, way.delivery.port) == key and way.first == 0:
-                lines.extend([
-                    "{",
-                    *(f"    {line}" for line in self.bounds(way.delivery, "0")),
-                    f"    for (int64_t k = from; k < to; k++) {self.text.call(way.delivery)}",
-                    "}",
-                ])
+                lines.extend(
+                    [
+                        "{",
+                        *(f"    {line}" for line in self.bounds(way.delivery, "0")),
+                        f"    for (int64_t k = from; k < to; k++) {self.text.call(way.delivery)}",
+                        "}",
+                    ]
+                )
         return lines
 
     # --- records ----------------------------------------------------------------------------------
@@ -629,9 +681,7 @@ class _Emitter:
         found: list[_Operation] = []
         for n, column in enumerate(self.columns):
             layout = self.layouts[column.population]
-            derived = (
-                column.variable in layout.published or column.variable not in layout.variables
-            )
+            derived = column.variable in layout.published or column.variable not in layout.variables
             at = f"m.row_at_{n}[j]"
             if derived:
                 value = f"{self.text.value_name(column.population, column.variable)}(m, s, {at})"
@@ -640,13 +690,15 @@ class _Emitter:
             else:
                 value = f"m.{self.text.variable(layout, column.variable)}[{at}]"
                 own, others = frozenset({(column.population, column.variable)}), frozenset()
-            found.append(_Operation(
-                [
-                    f"for (int64_t j = s.first; j < {len(column.columns)}; j += s.stride)",
-                    f"    row[m.row_to_{n}[j]] = (double){value};",
-                ],
-                any_reads=own | others,
-            ))
+            found.append(
+                _Operation(
+                    [
+                        f"for (int64_t j = s.first; j < {len(column.columns)}; j += s.stride)",
+                        f"    row[m.row_to_{n}[j]] = (double){value};",
+                    ],
+                    any_reads=own | others,
+                )
+            )
         return found
 
 

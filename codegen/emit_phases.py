@@ -87,15 +87,14 @@ class _Emitter:
             for name in (*layout.variables, *layout.parameters)
             if any(f"{self.text.variable(layout, name)}[i]" in line for line in lines)
         ]
-        checked = [
-            name for name in layout.checked if name in written or f"{name}__next" in written
-        ]
+        checked = [name for name in layout.checked if name in written or f"{name}__next" in written]
         flags = {s.port for s in function.body if isinstance(s, Flag)}
         bad = [
             f"bad |= !({load} - {load} == 0);"
             for name in checked
-            for load in [self.text.variable(layout, name if name in written else f"{name}__next")
-                         + "[i]"]
+            for load in [
+                self.text.variable(layout, name if name in written else f"{name}__next") + "[i]"
+            ]
         ]
         now = "s.t + dt" if function.name.startswith("advance") else "s.t"
         after = [
@@ -153,8 +152,12 @@ class _Emitter:
         ring = self.rings[name]
         if uniform(delivery.delay_steps):
             delay = int(delivery.delay_steps[0])
-            return [f"if (m.{name}_starts[i] < m.{name}_starts[i + 1]) "
-                    f"ls_ring_push(s, {ring}, {delay}, i);"]
+            return [
+                (
+                    f"if (m.{name}_starts[i] < m.{name}_starts[i + 1]) "
+                    f"ls_ring_push(s, {ring}, {delay}, i);"
+                )
+            ]
         steps = f"m.{name}_delay_steps[k]"
         return [
             f"{loop} {{",
@@ -170,12 +173,14 @@ class _Emitter:
                 continue
             assert delivery.delay_steps is not None
             name = delivery.name
-            lines.extend([
-                "{",
-                f"    LsRing &r = s.rings[{self.rings[name]}];",
-                "    const int64_t slot = s.step % r.slots;",
-                "    for (int64_t n = 0; n < r.sizes[slot]; n++) {",
-            ])
+            lines.extend(
+                [
+                    "{",
+                    f"    LsRing &r = s.rings[{self.rings[name]}];",
+                    "    const int64_t slot = s.step % r.slots;",
+                    "    for (int64_t n = 0; n < r.sizes[slot]; n++) {",
+                ]
+            )
             if uniform(delivery.delay_steps):
                 lines.append("        const int64_t i = r.items[slot][n];")
                 loop = f"for (int64_t k = m.{name}_starts[i]; k < m.{name}_starts[i + 1]; k++)"
@@ -199,9 +204,7 @@ class _Emitter:
                 case "locate":
                     size = self.layouts[phase.name].size
                     loop = f"for (int64_t i = 0; i < {size}; i++)"
-                    lines.extend(
-                        self.text.locate_lines(phase.name, loop, "s.error = LS_TOO_DEEP")
-                    )
+                    lines.extend(self.text.locate_lines(phase.name, loop, "s.error = LS_TOO_DEEP"))
                 case "cable" | "cable_half":
                     lines.extend(self.cable_lines(phase))
                 case "move":
@@ -246,9 +249,11 @@ class _Emitter:
         names = (cable.current, slope_name(cable.current), cable.state)
         current, slope, v = (f"m.{self.text.variable(layout, name)}" for name in names)
         return [
-            f"bad |= ls_cable_step<real>({tree}, {h}, {gain}, {at}conductance, "
-            f"{at}capacitance, {current}, {slope}, {v}, {at}junctions, {at}diagonal, "
-            f"{at}increment);"
+            (
+                f"bad |= ls_cable_step<real>({tree}, {h}, {gain}, {at}conductance, "
+                f"{at}capacitance, {current}, {slope}, {v}, {at}junctions, {at}diagonal, "
+                f"{at}increment);"
+            )
         ]
 
     def record_lines(self) -> list[str]:

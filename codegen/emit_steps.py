@@ -25,6 +25,7 @@ from .program import (
     Function,
     Layout,
     Program,
+    Propagate,
     Pull,
 )
 from .templates import render
@@ -50,7 +51,7 @@ class _Emitter:
         self.fields: list[str] = []
         self.numbered_ports: dict[tuple[str, str], int] = {}
 
-    # --- names -------------------------------------------------------------------------------
+    # --- names --------------------------------------------------------------------------
 
     def variable(self, layout: Layout, name: str) -> str:
         return f"{self.pop[layout.name]}_{identifier(name)}"
@@ -64,7 +65,7 @@ class _Emitter:
     def emitter(self, population: str, port: str) -> str:
         return f"emit_{self.pop[population]}_{identifier(port)}"
 
-    # --- the whole ------------------------------------------------------------------------------
+    # --- the whole -------------------------------------------------------------------------
 
     def emit(self, source: str) -> tuple[str, tuple[BufferName, ...]]:
         self.collect_buffers()
@@ -95,7 +96,7 @@ class _Emitter:
         return text, tuple(self.buffers)
 
     def c_type(self, buffer: BufferName) -> str:
-        if buffer.kind in ("variable",):
+        if buffer.kind == "variable":
             return "double"
         if buffer.kind == "parameter":
             return "const double"
@@ -112,10 +113,12 @@ class _Emitter:
             for name in layout.parameters:
                 self.buffer(self.variable(layout, name), "parameter", layout.name, name)
             for name in layout.indices:
-                self.buffer(f"{self.pop[layout.name]}_at_{identifier(name)}", "index",
-                            layout.name, name)
+                self.buffer(
+                    f"{self.pop[layout.name]}_at_{identifier(name)}", "index", layout.name, name
+                )
         lists: tuple[AdvanceList | CollectList, ...] = (
-            *self.program.advance_lists, *self.program.collect_lists,
+            *self.program.advance_lists,
+            *self.program.collect_lists,
         )
         for listed in lists:
             for key in ("starts", "entries", *(("which",) if listed.which is not None else ())):
@@ -128,8 +131,9 @@ class _Emitter:
                 self.buffer(f"{delivery.name}_{key}", "delivery", delivery.name, key)
         recorded = {(p.population, p.port) for p in self.program.ports}
         for population, port in sorted(recorded):
-            self.buffer(f"recorded_{self.pop[population]}_{identifier(port)}", "port",
-                        population, port)
+            self.buffer(
+                f"recorded_{self.pop[population]}_{identifier(port)}", "port", population, port
+            )
 
     def buffer(self, name: str, kind: str, owner: str, key: str) -> None:
         made = BufferName(name, kind, owner, key)
@@ -141,7 +145,7 @@ class _Emitter:
         ports |= {p.port for p in self.program.ports if p.population == population}
         return sorted(ports)
 
-    # --- functions --------------------------------------------------------------------------------
+    # --- functions ---------------------------------------------------------------------------
 
     def function(self, function: Function) -> dict[str, object]:
         kind, _, rest = function.name.partition(" ")
@@ -150,7 +154,7 @@ class _Emitter:
             head = f"void {self.advance_name(function.population)}"
         else:
             name = rest[len(function.population) + 1 :]
-            head = f"void {self.handler(function.population, name)}"
+            head = f"[[maybe_unused]] void {self.handler(function.population, name)}"
         lines = [f"double {identifier(name)};" for name in function.locals]
         lines.extend(["(void)m;", "(void)s;", "(void)i;"])
         lines.extend(self.lines(function.body, layout, set(function.locals)))
@@ -195,7 +199,10 @@ class _Emitter:
                 return [f"{left} = {expression(value)};"]
             case When(condition, body):
                 inner = self.lines(body, layout, local)
-                return [f"if ({expression(condition)}) {{", *(f"    {x}" for x in inner), "}"]
+                test = expression(condition)
+                # A second pair around a comparison is a warning of clang's.
+                test = test if test.startswith("(") else f"({test})"
+                return [f"if {test} {{", *(f"    {x}" for x in inner), "}"]
             case Emit(port):
                 return [f"{self.emitter(layout.name, port)}(m, s, i);"]
             case Run(handler):
@@ -213,11 +220,12 @@ class _Emitter:
                 return self.collect_lines(layout, variable, listed, reduce)
             case Flow():
                 return self.flow_lines(layout, statement)
-            case Integrate() | Advance() | Collect() | Flag() | Pull():
+            case Integrate() | Advance() | Collect() | Flag() | Pull() | Propagate():
                 raise InternalError(f"{statement!r} was not lowered")
 
     def advance_lines(self, listed: AdvanceList) -> list[str]:
-        loop = f"for (int64_t k = m.{listed.name}_starts[i]; k < m.{listed.name}_starts[i + 1]; k++)"
+        starts = f"m.{listed.name}_starts"
+        loop = f"for (int64_t k = {starts}[i]; k < {starts}[i + 1]; k++)"
         entry = f"m.{listed.name}_entries[k]"
         if listed.which is None:
             return [f"{loop} {self.advance_name(listed.populations[0])}(m, s, {entry});"]
@@ -231,7 +239,8 @@ class _Emitter:
         self, layout: Layout, variable: str, listed: CollectList, reduce: str
     ) -> list[str]:
         start, operator = ("0.0", "+") if reduce == "add" else ("1.0", "*")
-        loop = f"for (int64_t k = m.{listed.name}_starts[i]; k < m.{listed.name}_starts[i + 1]; k++)"
+        starts = f"m.{listed.name}_starts"
+        loop = f"for (int64_t k = {starts}[i]; k < {starts}[i + 1]; k++)"
         terms = [
             f"m.{self.variable(self.layouts[p], v)}[m.{listed.name}_entries[k]]"
             for p, v in listed.parts
@@ -265,7 +274,7 @@ class _Emitter:
         lines.extend(f"    {name} = x[{n}];" for n, name in enumerate(names))
         return [*lines, "}"]
 
-    # --- events ------------------------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------------
 
     def emit_function(self, population: str, port: str) -> dict[str, object]:
         lines = ["(void)m;", "(void)s;", "(void)i;"]
@@ -284,8 +293,14 @@ class _Emitter:
                     f"ls_push(s, s.event_time + m.{name}_delays[k], {number_of}, "
                     f"m.{name}_targets[k]);"
                 )
-                lines.extend([f"{loop} {{", f"    if (m.{name}_delays[k] > 0.0) {push}",
-                              f"    else {call}", "}"])
+                lines.extend(
+                    [
+                        f"{loop} {{",
+                        f"    if (m.{name}_delays[k] > 0.0) {push}",
+                        f"    else {call}",
+                        "}",
+                    ]
+                )
             else:
                 lines.append(f"{loop} {call}")
         lines.append("s.depth--;")
@@ -300,7 +315,7 @@ class _Emitter:
             for n, d in enumerate(self.program.deliveries)
         ]
 
-    # --- recording ------------------------------------------------------------------------------
+    # --- recording -------------------------------------------------------------------------
 
     def record_lines(self) -> list[str]:
         return [

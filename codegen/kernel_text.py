@@ -16,7 +16,17 @@ from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
 from .located import CROSSED
 from .print_c import VECTOR, Printer, identifier, number
-from .program import BufferName, CollectList, Delivery, Flag, Function, Layout, Program, Pull
+from .program import (
+    BufferName,
+    CollectList,
+    Delivery,
+    Flag,
+    Function,
+    Layout,
+    Program,
+    Propagate,
+    Pull,
+)
 from .templates import render
 
 
@@ -51,13 +61,18 @@ CPP = Dialect(
 )
 
 #: The type of time, states, parameters and per-connection values by precision.
-REALS = {"double": ("double", "double"), "single": ("float", "float"),
-         "mixed": ("double", "float")}
+REALS = {"double": ("double", "double"), "single": ("float", "float"), "mixed": ("double", "float")}
 
 
 #: What the solve of a cable reads and where it works.
 CABLE_BUFFERS = (
-    "order", "parent", "conductance", "capacitance", "junctions", "diagonal", "increment",
+    "order",
+    "parent",
+    "conductance",
+    "capacitance",
+    "junctions",
+    "diagonal",
+    "increment",
 )
 
 
@@ -105,6 +120,27 @@ def used_names(function: Function) -> set[str]:
             case Flow(_, edges):
                 found.update(rate for _, _, f, r in edges for rate in (f, r))
     return found
+
+
+#: Names that a model's own must not hide: of our functions' parameters, and C's.
+TAKEN = frozenset(
+    "m s i k n t dt x y z on bad now real small a work round count list many size lane lanes "
+    "alignas alignof and asm auto bool break case catch char class const constexpr continue "
+    "decltype default delete do double else enum explicit export extern false float for friend "
+    "goto if inline int long mutable namespace new not operator or private protected public "
+    "register return short signed sizeof static struct switch template this throw true try "
+    "typedef typeid typename union unsigned using virtual void volatile while xor".split()
+)
+
+
+def local_name(name: str) -> str:
+    """Return the C name of what lives only inside a function.
+
+    >>> local_name("v"), local_name("x")
+    ('v', 'x__own')
+    """
+    text = identifier(name)
+    return f"{text}__own" if text in TAKEN else text
 
 
 class KernelText:
@@ -155,7 +191,7 @@ class KernelText:
         match buffer.kind, buffer.key:
             case "variable", _:
                 return "real"
-            case ("parameter" | "delivery_value"), _:
+            case (("parameter" | "delivery_value"), _):
                 return "const small"
             case "flags", _:
                 return self.dialect.count
@@ -163,7 +199,7 @@ class KernelText:
                 return "uint64_t"
             case "delivery", "delay_steps":
                 return "const int32_t"
-            case ("delivery" | "list"), "starts":
+            case (("delivery" | "list"), "starts"):
                 return "const int64_t"
             case "port", _:
                 return "const int64_t"
@@ -182,8 +218,9 @@ class KernelText:
             for name in layout.parameters:
                 self.buffer(self.variable(layout, name), "parameter", layout.name, name)
             for name in layout.indices:
-                self.buffer(f"{self.pop[layout.name]}_at_{identifier(name)}", "index",
-                            layout.name, name)
+                self.buffer(
+                    f"{self.pop[layout.name]}_at_{identifier(name)}", "index", layout.name, name
+                )
             if layout.cable is not None:
                 for key in CABLE_BUFFERS:
                     self.buffer(f"{self.pop[layout.name]}_cable_{key}", "cable", layout.name, key)
@@ -200,16 +237,19 @@ class KernelText:
             for key in keys:
                 self.buffer(f"{delivery.name}_{key}", "delivery", delivery.name, key)
             for key in delivery.values:
-                self.buffer(f"{delivery.name}_{identifier(key)}", "delivery_value",
-                            delivery.name, key)
+                self.buffer(
+                    f"{delivery.name}_{identifier(key)}", "delivery_value", delivery.name, key
+                )
         crossing = [(p.name, CROSSED) for p in self.program.phases if p.kind == "locate"]
         for population, port in (*self.ports, *crossing):
-            self.buffer(f"flags_{self.pop[population]}_{identifier(port)}", "flags",
-                        population, port)
+            self.buffer(
+                f"flags_{self.pop[population]}_{identifier(port)}", "flags", population, port
+            )
         recorded = {(p.population, p.port) for p in self.program.ports}
         for population, port in sorted(recorded):
-            self.buffer(f"recorded_{self.pop[population]}_{identifier(port)}", "port",
-                        population, port)
+            self.buffer(
+                f"recorded_{self.pop[population]}_{identifier(port)}", "port", population, port
+            )
 
     def buffer(self, name: str, kind: str, owner: str, key: str) -> None:
         """Add one buffer."""
@@ -234,8 +274,15 @@ class KernelText:
             f"m.{self.variable(layout, s + suffix)}[i] = x[{n}];" for n, s in enumerate(states)
         ]
         return render(
-            "locate.jinja", pop=pop, loop=loop, fail=fail, flags=flags, states=len(states),
-            tests=tests, loads=loads, stores=stores,
+            "locate.jinja",
+            pop=pop,
+            loop=loop,
+            fail=fail,
+            flags=flags,
+            states=len(states),
+            tests=tests,
+            loads=loads,
+            stores=stores,
         ).splitlines()
 
     # --- functions ---
@@ -249,7 +296,7 @@ class KernelText:
         if function.kind == "handler":
             handler = rest[len(function.population) + 1 :]
             head = f"{self.dialect.inline} void {self.handler_name(function.population, handler)}"
-            extra = "".join(f", const real {identifier(a)}" for a in function.arguments)
+            extra = "".join(f", const real {local_name(a)}" for a in function.arguments)
             lines = self.lines(function, layout, kernel=False)
             return {
                 "head": f"{head}({self.taken}, const int64_t i{extra})",
@@ -261,7 +308,11 @@ class KernelText:
         return {
             "head": f"{head}({self.taken}, const int64_t i)",
             "lines": [
-                "const real t = (real)s.t;", "(void)t;", "(void)m;", "(void)i;", *lines,
+                "const real t = (real)s.t;",
+                "(void)t;",
+                "(void)m;",
+                "(void)i;",
+                *lines,
                 f"return {self.printer(function, layout, kernel=False).load(function.result)};",
             ],
         }
@@ -279,11 +330,11 @@ class KernelText:
             "lines": [
                 "(void)m; (void)s; (void)i; (void)t; (void)dt; (void)x; (void)y;",
                 *(
-                    f"const real {identifier(state)} = x[{n}]; (void){identifier(state)};"
+                    f"const real {local_name(state)} = x[{n}]; (void){local_name(state)};"
                     for n, state in enumerate(function.states)
                 ),
                 *(
-                    f"const real {identifier(name)} = on[{n}] ? 1 : 0; (void){identifier(name)};"
+                    f"const real {local_name(name)} = on[{n}] ? 1 : 0; (void){local_name(name)};"
                     for n, name in enumerate(function.arguments)
                 ),
                 *self.lines(function, layout, kernel=True),
@@ -307,7 +358,7 @@ class KernelText:
     def lines(self, function: Function, layout: Layout, *, kernel: bool) -> list[str]:
         """Return the lines of a body."""
         done = self.loads(function, layout) if function.kind == "kernel" else []
-        flows = {n for s in function.body if isinstance(s, Flow) for n in s.states}
+        flows = {n for s in function.body if isinstance(s, (Flow, Propagate)) for n in s.states}
         printer = self.printer(function, layout, kernel=kernel)
         local = set(function.locals)
         for statement in function.body:
@@ -316,8 +367,8 @@ class KernelText:
                     text = printer(value)
                     if variable in local:
                         const = "" if variable in flows else "const "
-                        done.append(f"{const}real {identifier(variable)} = {text};")
-                        done.append(f"(void){identifier(variable)};")
+                        done.append(f"{const}real {local_name(variable)} = {text};")
+                        done.append(f"(void){local_name(variable)};")
                     elif kernel:
                         done.append(f"{self.variable(layout, variable)}[i] = {text};")
                     else:
@@ -330,6 +381,8 @@ class KernelText:
                     done.extend(self.collect_lines(variable, name, reduce, pull=True))
                 case Flow():
                     done.extend(self.flow_lines(statement))
+                case Propagate():
+                    done.extend(propagate_lines(statement, printer))
                 case _:
                     raise InternalError(f"{statement!r} cannot be printed")
         return done
@@ -355,8 +408,10 @@ class KernelText:
                     f"(real)ls_random(s.seed, ((uint64_t){population} << 40) + (uint64_t)i, "
                     f"m.{self.pop[layout.name]}_draws[i]++)"
                 )
-            if name in ("t", "dt") or name in local:
-                return identifier(name)
+            if name in ("t", "dt"):
+                return name
+            if name in local:
+                return local_name(name)
             if name in layout.reads:
                 read = layout.reads[name]
                 other = self.layouts[read.population]
@@ -386,7 +441,7 @@ class KernelText:
                 terms.append(f"{self.value_name(population, part)}(m, s, {entry})")
             else:
                 terms.append(f"m.{self.variable(other, part)}[{entry}]")
-        local = identifier(variable)
+        local = local_name(variable)
         lines = [f"real {local} = {start};"]
         if listed.which is None:
             lines.append(f"{loop} {local} = {local} {operator} {terms[0]};")
@@ -395,20 +450,27 @@ class KernelText:
             f"        case {n}: {local} = {local} {operator} {term}; break;"
             for n, term in enumerate(terms)
         ]
-        return [*lines, f"{loop} {{", f"    switch (m.{name}_which[k]) {{", *cases,
-                "        default: break;", "    }", "}"]
+        return [
+            *lines,
+            f"{loop} {{",
+            f"    switch (m.{name}_which[k]) {{",
+            *cases,
+            "        default: break;",
+            "    }",
+            "}",
+        ]
 
     def flow_lines(self, flow: Flow) -> list[str]:
         """Return the lines that advance a kinetic scheme."""
         size = len(flow.states)
         lines = ["{", f"    double a[{size * size}] = {{0.0}}, x[{size}], work[{2 * size * size}];"]
         for source, target, forward, reverse in flow.edges:
-            f, r = identifier(forward), identifier(reverse)
+            f, r = local_name(forward), local_name(reverse)
             lines.append(f"    a[{source * size + source}] -= {f};")
             lines.append(f"    a[{target * size + source}] += {f};")
             lines.append(f"    a[{target * size + target}] -= {r};")
             lines.append(f"    a[{source * size + target}] += {r};")
-        names = [identifier(state) for state in flow.states]
+        names = [local_name(state) for state in flow.states]
         lines.extend(f"    x[{n}] = {name};" for n, name in enumerate(names))
         call = "ls_flow_implicit" if flow.implicit else "ls_flow"
         step = "dt" if flow.fraction == 1.0 else f"{number(flow.fraction)} * dt"
@@ -420,10 +482,24 @@ class KernelText:
         """Return the call of a handler for connection k."""
         handler = self.handler_name(delivery.target, delivery.handler)
         function = self.program.function(f"handle {delivery.target} {delivery.handler}")
-        values = "".join(
-            f", m.{delivery.name}_{identifier(key)}[k]" for key in function.arguments
-        )
+        values = "".join(f", m.{delivery.name}_{identifier(key)}[k]" for key in function.arguments)
         return f"{handler}(m, s, m.{delivery.name}_targets[k]{values});"
+
+
+def propagate_lines(statement: Propagate, printer: Printer) -> list[str]:
+    """Return the lines that advance a linear system exactly."""
+    size = len(statement.states)
+    scales = [number(scale) for scale in statement.scales]
+    lines = ["{", f"    double a[{size * size}] = {{0.0}}, f[{size}], x[{size}];"]
+    for i, j, entry in statement.matrix:
+        factor = number(statement.scales[j] / statement.scales[i])
+        lines.append(f"    a[{i * size + j}] = {factor} * {printer(entry)};")
+    for n, (rate, scale) in enumerate(zip(statement.rates, scales, strict=True)):
+        lines.append(f"    f[{n}] = {printer(rate)} / {scale};")
+    lines.append(f"    ls_linear({size}, a, f, dt, x);")
+    for n, (state, scale) in enumerate(zip(statement.states, scales, strict=True)):
+        lines.append(f"    {identifier(state)} += (real)({scale} * x[{n}]);")
+    return [*lines, "}"]
 
 
 def uniform(steps: NDArray[np.int64]) -> bool:

@@ -11,6 +11,8 @@ start is a level: it acts at the end of the step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..converter.expressions import (
     ONE,
     ZERO,
@@ -20,13 +22,14 @@ from ..converter.expressions import (
     Expression,
     Name,
     Negative,
+    Number,
     calls,
     names,
 )
 from ..converter.network import Assign, Collect, Emit, Population, Run, Statement, When
 from ..converter.simplify import FALSE, TRUE, simplify
 from .body import Body
-from .methods.updates import Groups, closure
+from .methods.updates import Group, Groups, closure
 from .program import Flag, Function
 
 
@@ -69,8 +72,7 @@ def changing(population: Population, groups: Groups) -> tuple[str, ...]:
 def full_tests(population: Population) -> list[Expression]:
     """Return every condition's test with its regime's guard."""
     return [
-        c.test if c.guard is None else Binary("and", c.guard, c.test)
-        for c in population.conditions
+        c.test if c.guard is None else Binary("and", c.guard, c.test) for c in population.conditions
     ]
 
 
@@ -82,10 +84,7 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
     population = body.population
     tests = full_tests(population)
     start = [kept(body, test, "held") for test in tests]
-    for group in groups:
-        body.update([(u.state, u.value, u.guard) for u in group])
-    for flow in population.flows:
-        body.flow(flow)
+    advance(body, groups)
     body.clock = simplify(Binary("+", Name("t"), Name("dt")))
     body.clock_version += 1
     end = [kept(body, test, "holds") for test in tests]
@@ -109,8 +108,8 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
             body.run(condition.body, Binary("!=", number, ZERO))
     for state in states:
         value = body.value(state)
-        kept_state = value if crossed == ZERO else Choose(
-            Binary("!=", crossed, ZERO), Name(state), value
+        kept_state = (
+            value if crossed == ZERO else Choose(Binary("!=", crossed, ZERO), Name(state), value)
         )
         body.statements.append(Assign(state + suffix, simplify(kept_state)))
     if crossed != ZERO:
@@ -155,17 +154,30 @@ def local_number(body: Body, tree: Expression, name: str) -> Expression:
     return Name(local)
 
 
-def step_function(body: Body, groups: Groups, states: tuple[str, ...]) -> Function:
-    """Return the scalar function that advances one instance's states by any dt."""
+def advance(body: Body, groups: Sequence[Group]) -> None:
+    """Advance every state by dt; what depends on the time is taken at the step's middle."""
+    body.clock = simplify(Binary("+", Name("t"), Binary("*", Number(0.5), Name("dt"))))
+    body.clock_version += 1
     for group in groups:
-        body.update([(u.state, u.value, u.guard) for u in group])
+        body.step(group)
     for flow in body.population.flows:
         body.flow(flow)
+
+
+def step_function(body: Body, groups: Sequence[Group], states: tuple[str, ...]) -> Function:
+    """Return the scalar function that advances one instance's states by any dt."""
+    advance(body, groups)
     results = tuple(body.value(state) for state in states)
     name = body.population.name
     return Function(
-        f"step {name}", name, tuple(body.statements), tuple(body.locals), (), "step",
-        states=states, results=results,
+        f"step {name}",
+        name,
+        tuple(body.statements),
+        tuple(body.locals),
+        (),
+        "step",
+        states=states,
+        results=results,
     )
 
 
@@ -178,8 +190,14 @@ def tests_function(body: Body, states: tuple[str, ...]) -> Function:
         results.append(gap(bound))
     name = body.population.name
     return Function(
-        f"tests {name}", name, tuple(body.statements), tuple(body.locals), (), "tests",
-        states=states, results=tuple(results),
+        f"tests {name}",
+        name,
+        tuple(body.statements),
+        tuple(body.locals),
+        (),
+        "tests",
+        states=states,
+        results=tuple(results),
     )
 
 
@@ -194,8 +212,14 @@ def act_function(body: Body, states: tuple[str, ...]) -> Function:
     results = tuple(body.value(state) for state in states)
     name = body.population.name
     return Function(
-        f"act {name}", name, tuple(body.statements), tuple(body.locals), tuple(arguments),
-        "act", states=states, results=results,
+        f"act {name}",
+        name,
+        tuple(body.statements),
+        tuple(body.locals),
+        tuple(arguments),
+        "act",
+        states=states,
+        results=results,
     )
 
 

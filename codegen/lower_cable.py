@@ -188,9 +188,7 @@ class CableLowering(_Lowering):
         others = [work for work in moving if not is_pool(work.population)]
         phases: list[Phase] = []
         for works in (pools, others) if forward else (others, pools):
-            groups = {
-                work.population.name: half_groups(work, forward=forward) for work in works
-            }
+            groups = {work.population.name: half_groups(work, forward=forward) for work in works}
             wanted: set[tuple[str, str]] = set()
             for work in works:
                 wanted |= self.needed(work, trees_of(work, groups[work.population.name]))
@@ -203,9 +201,7 @@ class CableLowering(_Lowering):
                 )
         return phases
 
-    def publish_fresh(
-        self, wanted: set[tuple[str, str]], clock: Expression | None
-    ) -> list[Phase]:
+    def publish_fresh(self, wanted: set[tuple[str, str]], clock: Expression | None) -> list[Phase]:
         """Return kernels that publish `wanted` and what it needs from the present states."""
         self.fresh = {}
         phases: list[Phase] = []
@@ -225,7 +221,12 @@ class CableLowering(_Lowering):
         return phases
 
     def advance(
-        self, work: _Work, groups: Groups, *, fraction: float = 1.0, flows_last: bool = True,
+        self,
+        work: _Work,
+        groups: Groups,
+        *,
+        fraction: float = 1.0,
+        flows_last: bool = True,
         implicit: bool = False,
     ) -> list[Phase]:
         """Return the kernel that advances one population by groups of updates."""
@@ -234,8 +235,7 @@ class CableLowering(_Lowering):
         body = self.body(work)
         body.published = frozenset(self.fresh.get(work.population.name, ()))
         flows = [
-            replace(flow, fraction=fraction, implicit=implicit)
-            for flow in work.population.flows
+            replace(flow, fraction=fraction, implicit=implicit) for flow in work.population.flows
         ]
         for flow in () if flows_last else flows:
             body.flow(flow)

@@ -37,6 +37,7 @@ from ..converter.simplify import simplify
 from .body import Body
 from .located import (
     act_function,
+    advance,
     can_locate,
     changing,
     located_kernel,
@@ -46,10 +47,11 @@ from .located import (
 )
 from .lower_steps import attached_order, delivery_of, layout_of, step_count
 from .methods.euler import euler
+from .methods.exact import exact
 from .methods.exponential import exponential_euler
 from .methods.runge_kutta import TABLEAUS, Tableau
 from .methods.structured import is_linear, late_steps, layers_of, staggered, structured
-from .methods.updates import Groups, Slopes, closure, slope
+from .methods.updates import Group, Groups, Slopes, closure, slope
 from .program import (
     CollectList,
     Delivery,
@@ -68,10 +70,11 @@ ONE_STAGE: dict[str, Method] = {
     "euler": euler,
     "exponential_euler": exponential_euler,
     "default": structured,
+    "exact": structured,
 }
 
 #: Methods that locate conditions inside the step.
-LOCATED = frozenset({"default"})
+LOCATED = frozenset({"default", "exact"})
 
 #: Suffix of the second copy of a state that others still read.
 NEXT = "__next"
@@ -92,6 +95,8 @@ class _Work:
 
     population: Population
     groups: Groups = ()
+    #: How a part of a step goes, where that is not by `groups`.
+    partial: tuple[Group, ...] = ()
     slopes: dict[tuple[str, str], str] = field(default_factory=dict)
     published: set[str] = field(default_factory=set)
     deferred: bool = False
@@ -112,11 +117,10 @@ class _Lowering:
         heard = {(p.source, p.port) for p in network.projections}
         heard |= {(r.population, r.port) for r in network.event_records}
         self.heard = {
-            name: frozenset(port for owner, port in heard if owner == name)
-            for name in self.works
+            name: frozenset(port for owner, port in heard if owner == name) for name in self.works
         }
 
-    # --- the whole ----------------------------------------------------------------------------
+    # --- the whole -----------------------------------------------------------------------
 
     def program(self) -> Program:
         tableau = TABLEAUS.get(self.method)
@@ -124,13 +128,11 @@ class _Lowering:
             self.add_slopes()
             for work in self.works.values():
                 work.groups = ONE_STAGE[self.method](work.population, work.slopes)
-                if self.method == "default":
+                if self.method in LOCATED and not self.solve_exactly(work):
                     self.stagger(work)
                 work.located = self.method in LOCATED and can_locate(work.population)
         self.find_published()
-        phases = (
-            self.stages(tableau) if tableau is not None else self.advance_phases()
-        )
+        phases = self.stages(tableau) if tableau is not None else self.advance_phases()
         phases.append(Phase("tick"))
         phases.append(Phase("deliver"))
         tested = self.condition_phases()
@@ -181,9 +183,7 @@ class _Lowering:
             variables=kept,
             published=frozenset(work.published),
             draws=_draws(work.population),
-            checked=tuple(
-                d for d in dict.fromkeys(r.state for r in work.population.derivatives)
-            ),
+            checked=tuple(d for d in dict.fromkeys(r.state for r in work.population.derivatives)),
         )
 
     def deliveries(self) -> list[Delivery]:
@@ -195,6 +195,18 @@ class _Lowering:
             steps = np.floor(made.delays / step + 0.5).astype(np.int64)
             found.append(replace(made, delay_steps=steps, delays=None))
         return found
+
+    # --- linear systems ---------------------------------------------------------------------------
+
+    def solve_exactly(self, work: _Work) -> bool:
+        """Let a population that is linear go exactly; tell whether it is."""
+        whole = self.method == "default"
+        step = self.network.settings.step
+        made = exact(work.population, work.slopes, step, whole=whole)
+        if made is None:
+            return False
+        work.population, work.groups, work.partial = made.population, made.groups, made.partial
+        return True
 
     # --- states half a step apart -----------------------------------------------------------------
 
@@ -249,7 +261,7 @@ class _Lowering:
             phases.append(Phase("kernel", self.finish(f"open {name}", work, body, "kernel")))
         return phases
 
-    # --- slopes of attached currents ------------------------------------------------------------
+    # --- slopes of attached currents -------------------------------------------------------
 
     def add_slopes(self) -> None:
         """Let attached populations publish the slope of what they add to their parent.
@@ -291,7 +303,7 @@ class _Lowering:
             )
             work.slopes[(collect.variable, state)] = symbol
 
-    # --- what populations publish ---------------------------------------------------------------
+    # --- what populations publish ----------------------------------------------------------
 
     def needed(self, work: _Work, trees: list[Expression]) -> set[tuple[str, str]]:
         """Return the derived variables of other populations that `trees` depend on."""
@@ -312,9 +324,7 @@ class _Lowering:
             elif name in assignments:
                 assignment = assignments[name]
                 if isinstance(assignment, Collect):
-                    found.update(
-                        part for part in assignment.parts if self.derived(*part)
-                    )
+                    found.update(part for part in assignment.parts if self.derived(*part))
                 else:
                     stack.extend(names(assignment.value))
         return found
@@ -364,8 +374,7 @@ class _Lowering:
                     return 0
                 level[item] = 0
                 below = self.needed(self.works[item[0]], [Name(item[1])])
-                level[item] = 1 + max((of(other, depth + 1) for other in sorted(below)),
-                                      default=-1)
+                level[item] = 1 + max((of(other, depth + 1) for other in sorted(below)), default=-1)
             return level[item]
 
         everything: set[tuple[str, str]] = set()
@@ -387,7 +396,7 @@ class _Lowering:
             found[-1][1].append(item[1])
         return found
 
-    # --- bodies -----------------------------------------------------------------------------------
+    # --- bodies ------------------------------------------------------------------------------
 
     def body(self, work: _Work, *, scalar: bool = False) -> Body:
         population = work.population
@@ -412,19 +421,32 @@ class _Lowering:
             name = f"c{len(self.collect_lists)}"
             self.listed[key] = name
             self.collect_lists.append(
-                CollectList(name, population.name, collect.parts, starts,
-                            which if len(parts) > 1 else None, entries)
+                CollectList(
+                    name,
+                    population.name,
+                    collect.parts,
+                    starts,
+                    which if len(parts) > 1 else None,
+                    entries,
+                )
             )
         return self.listed[key]
 
     def finish(self, name: str, work: _Work, body: Body, kind: str, result: str = "") -> str:
         self.functions.append(
-            Function(name, work.population.name, tuple(body.statements), tuple(body.locals),
-                     (), kind, result)
+            Function(
+                name,
+                work.population.name,
+                tuple(body.statements),
+                tuple(body.locals),
+                (),
+                kind,
+                result,
+            )
         )
         return name
 
-    # --- advancing in one stage --------------------------------------------------------------------
+    # --- advancing in one stage ---------------------------------------------------------------
 
     def advance_phases(self) -> list[Phase]:
         order, deferred = self.advance_order()
@@ -455,25 +477,25 @@ class _Lowering:
                 located_kernel(body, work.groups, states, suffix)
             else:
                 states = tuple(s for s in states if s in _advanced(work))
-                for group in work.groups:
-                    body.update([(u.state, u.value, u.guard) for u in group])
-                for flow in work.population.flows:
-                    body.flow(flow)
+                if self.method in LOCATED:
+                    advance(body, work.groups)
+                else:
+                    for group in work.groups:
+                        body.step(group)
+                    for flow in work.population.flows:
+                        body.flow(flow)
                 body.store(suffix)
-            phases.append(
-                Phase("kernel", self.finish(f"advance {name}", work, body, "kernel"))
-            )
+            phases.append(Phase("kernel", self.finish(f"advance {name}", work, body, "kernel")))
             if work.located:
                 phases.append(self.locate(work, states))
             if work.deferred:
-                moves.append(
-                    Phase("move", move=Move(name, tuple((s, s + NEXT) for s in states)))
-                )
+                moves.append(Phase("move", move=Move(name, tuple((s, s + NEXT) for s in states))))
         return [*phases, *moves]
 
     def locate(self, work: _Work, states: tuple[str, ...]) -> Phase:
         """Make the scalar functions that carry a flagged instance through its step."""
-        self.functions.append(step_function(self.body(work), work.groups, states))
+        groups = work.partial or work.groups
+        self.functions.append(step_function(self.body(work), groups, states))
         self.functions.append(tests_function(self.body(work), states))
         self.functions.append(act_function(self.body(work), states))
         return Phase("locate", work.population.name)
@@ -497,9 +519,7 @@ class _Lowering:
         a second copy of their states.
         """
         changed = {
-            name: set(changing(work.population, work.groups))
-            if work.located
-            else _advanced(work)
+            name: set(changing(work.population, work.groups)) if work.located else _advanced(work)
             for name, work in self.works.items()
         }
         readers: dict[str, set[str]] = {name: set() for name in self.works}
@@ -549,13 +569,12 @@ class _Lowering:
                 return False
             for item in sorted(work.published):
                 if name != population and any(
-                    p == population and v in own
-                    for p, v in self.needed(work, [Name(item)])
+                    p == population and v in own for p, v in self.needed(work, [Name(item)])
                 ):
                     return False
         return True
 
-    # --- Runge-Kutta over the whole network -----------------------------------------------------------
+    # --- Runge-Kutta over the whole network ------------------------------------------------------
 
     def stages(self, tableau: Tableau) -> list[Phase]:
         phases: list[Phase] = []
@@ -571,14 +590,12 @@ class _Lowering:
                     work.extra[f"{state}__k{stage}"] = 0.0
         for stage, offset in enumerate(tableau.offsets):
             for population, variables in self.levels(wanted):
-                phases.append(
-                    self.publish(population, variables, f"publish {len(self.functions)}")
-                )
+                phases.append(self.publish(population, variables, f"publish {len(self.functions)}"))
             for name in moving:
                 work = self.works[name]
                 body = self.body(work)
-                body.clock = (
-                    simplify(Binary("+", Name("t"), Binary("*", Number(offset), Name("dt"))))
+                body.clock = simplify(
+                    Binary("+", Name("t"), Binary("*", Number(offset), Name("dt")))
                 )
                 rates: dict[str, Expression] = {}
                 for d in work.population.derivatives:
@@ -615,12 +632,10 @@ class _Lowering:
                 for flow in work.population.flows:
                     body.flow(flow)
                 body.store()
-                phases.append(
-                    Phase("kernel", self.finish(f"flow {name}", work, body, "kernel"))
-                )
+                phases.append(Phase("kernel", self.finish(f"flow {name}", work, body, "kernel")))
         return phases
 
-    # --- conditions, handlers, records -----------------------------------------------------------------
+    # --- conditions, handlers, records ------------------------------------------------------------
 
     def tested(self, work: _Work) -> bool:
         """Tell whether conditions are tested after deliveries, at the end of a step.
@@ -631,9 +646,7 @@ class _Lowering:
             return False
         if not work.located:
             return True
-        targets = {
-            p.handler for p in self.network.projections if p.target == work.population.name
-        }
+        targets = {p.handler for p in self.network.projections if p.target == work.population.name}
         return touched_by_handlers(work.population, targets)
 
     def start_phases(self) -> list[Phase]:
@@ -651,9 +664,7 @@ class _Lowering:
             if work.population.conditions:
                 wanted |= self.needed(work, self.condition_trees(work))
         for population, variables in self.levels(wanted):
-            phases.append(
-                self.publish(population, variables, f"publish {len(self.functions)}")
-            )
+            phases.append(self.publish(population, variables, f"publish {len(self.functions)}"))
         for work in works:
             name = work.population.name
             if any(f.name == f"test {name}" for f in self.functions):
@@ -672,9 +683,7 @@ class _Lowering:
         return phases
 
     def handlers(self, work: _Work) -> None:
-        targets = {
-            p.handler for p in self.network.projections if p.target == work.population.name
-        }
+        targets = {p.handler for p in self.network.projections if p.target == work.population.name}
         for handler in sorted(targets):
             values = {
                 key
@@ -691,16 +700,19 @@ class _Lowering:
             self.functions[-1] = replace(self.functions[-1], arguments=tuple(sorted(values)))
 
     def columns(self) -> tuple[RecordedColumn, ...]:
-        found: list[RecordedColumn] = []
-        for record in self.network.records:
-            found.append(
-                RecordedColumn(record.name, record.path, record.population,
-                               self.recorded(record.population, record.variable),
-                               record.instance, record.dimension)
+        found = [
+            RecordedColumn(
+                record.name,
+                record.path,
+                record.population,
+                self.recorded(record.population, record.variable),
+                record.instance,
+                record.dimension,
             )
+            for record in self.network.records
+        ]
         self.value_functions(
-            {(r.population, self.recorded(r.population, r.variable))
-             for r in self.network.records}
+            {(r.population, self.recorded(r.population, r.variable)) for r in self.network.records}
         )
         return tuple(found)
 
@@ -753,10 +765,7 @@ def _trees(statements: tuple[Statement, ...], population: Population) -> list[Ex
 
 
 def _function_trees(function: Function, population: Population) -> list[Expression]:
-    found: list[Expression] = []
-    for statement in function.body:
-        if isinstance(statement, Assign):
-            found.append(statement.value)
+    found = [s.value for s in function.body if isinstance(s, Assign)]
     collects = [a.variable for a in population.assignments if isinstance(a, Collect)]
     found.extend(Name(name) for name in collects)
     return found

@@ -52,14 +52,19 @@ def lower_steps(network: Network) -> Program:
     for population in network.populations:
         lowering = _Lowering(network, population, heard, advance_lists, collect_lists)
         body = lowering.block(population.step)
-        functions.append(Function(f"advance {population.name}", population.name, body,
-                                  tuple(lowering.locals)))
+        functions.append(
+            Function(f"advance {population.name}", population.name, body, tuple(lowering.locals))
+        )
         for handler, statements in population.handlers.items():
             lowering.locals = []
             body = lowering.block(statements)
             functions.append(
-                Function(f"handle {population.name} {handler}", population.name, body,
-                         tuple(lowering.locals))
+                Function(
+                    f"handle {population.name} {handler}",
+                    population.name,
+                    body,
+                    tuple(lowering.locals),
+                )
             )
     settings = network.settings
     return Program(
@@ -132,9 +137,7 @@ def delivery_of(network: Network, projection: Projection, name: str) -> Delivery
     )
 
 
-def attached_order(
-    owner: Population, parts: list[Population]
-) -> tuple[Index, np.ndarray, Index]:
+def attached_order(owner: Population, parts: list[Population]) -> tuple[Index, np.ndarray, Index]:
     """Return (starts, which, entries) of the instances of `parts` below each owner."""
     parents = np.concatenate([p.indices["parent"] for p in parts])
     sequence = np.concatenate([p.sequence for p in parts])
@@ -195,8 +198,14 @@ class _Lowering:
                 starts, which, entries = attached_order(self.population, parts)
                 name = f"l{len(self.advance_lists)}"
                 self.advance_lists.append(
-                    AdvanceList(name, self.population.name, populations, starts,
-                                which if len(parts) > 1 else None, entries)
+                    AdvanceList(
+                        name,
+                        self.population.name,
+                        populations,
+                        starts,
+                        which if len(parts) > 1 else None,
+                        entries,
+                    )
                 )
                 return [Advance((name,))]
             case Collect(variable, collected, reduce):
@@ -204,8 +213,14 @@ class _Lowering:
                 starts, which, entries = attached_order(self.population, parts)
                 name = f"c{len(self.collect_lists)}"
                 self.collect_lists.append(
-                    CollectList(name, self.population.name, collected, starts,
-                                which if len(parts) > 1 else None, entries)
+                    CollectList(
+                        name,
+                        self.population.name,
+                        collected,
+                        starts,
+                        which if len(parts) > 1 else None,
+                        entries,
+                    )
                 )
                 return [Collect(variable, ((name, ""),), reduce)]
             case _:
@@ -238,8 +253,8 @@ class _Lowering:
             before, value = self.drawn(value)
             return [*before, Assign(variable, _stepped(variable, DT, value))]
         rates: list[tuple[str, str]] = []
-        for variable, value in statement.derivatives:
-            before, value = self.drawn(value)
+        for variable, slope in statement.derivatives:
+            before, value = self.drawn(slope)
             rate = self.local(f"d_{variable}")
             done.extend([*before, Assign(rate, value)])
             rates.append((variable, rate))

@@ -122,4 +122,5 @@ class Printer:
                 return f"{self.functions[function]}({inner})"
 
     def power(self, base: Expression, exponent: Expression) -> str:
+        """Return the text of a power."""
         return f"{self.functions['pow']}({self(base)}, {self(exponent)})"

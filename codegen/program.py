@@ -56,8 +56,21 @@ class Pull:
     reduce: str
 
 
+@dataclass(frozen=True, slots=True)
+class Propagate:
+    """Advance locals by dt exactly: x' = A x + b, `rates` its present derivatives.
+
+    `matrix` holds the entries of A by row and column; `scales` are as in a Propagation.
+    """
+
+    states: tuple[str, ...]
+    matrix: tuple[tuple[int, int, Expression], ...]
+    rates: tuple[Expression, ...]
+    scales: tuple[float, ...]
+
+
 #: What bodies are made of: the network's statements and those of kernels.
-BodyStatement = Statement | Flag | Pull
+BodyStatement = Statement | Flag | Pull | Propagate
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,8 @@ class Phase:
     """One operation of a step: a kernel over a population, or an exchange of events.
 
     `kind`: "kernel" (run the function `name`), "locate" (advance the instances of population
-    `name` that a kernel flagged, condition by condition), "move" (commit the second copy of states),
+    `name` that a kernel flagged, condition by condition), "move" (commit the second copy of
+    states),
     "tick" (the time becomes that of the step's end; named "added", by adding up halves of
     steps in ms with the round-off of that), "deliver" (events that are due),
     "send" (events noted by kernels), "cable" (solve for the potentials of population `name` by
@@ -256,6 +270,8 @@ def show_statement(statement: BodyStatement, indent: str = "") -> str:
             return f"{indent}note {port} where {show(condition)}"
         case Pull(variable, listed, reduce):
             return f"{indent}{variable} = {reduce} over {listed}"
+        case Propagate(states):
+            return f"{indent}propagate {', '.join(states)} by dt"
         case Assign(variable, value):
             return f"{indent}{variable} = {show(value)}"
         case When(condition, body):
@@ -296,9 +312,8 @@ def show_program(program: Program) -> str:
         arguments = f"({', '.join(function.arguments)})" if function.arguments else ""
         lines.append(f"{function.name}{arguments} of {function.population}:")
         lines.extend(show_statement(statement, "    ") for statement in function.body)
-    for delivery in program.deliveries:
-        lines.append(
-            f"{delivery.source}.{delivery.port} -> {delivery.target}.{delivery.handler}: "
-            f"{len(delivery.targets)} connections"
-        )
+    lines.extend(
+        f"{d.source}.{d.port} -> {d.target}.{d.handler}: {len(d.targets)} connections"
+        for d in program.deliveries
+    )
     return "\n".join(lines)

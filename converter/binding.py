@@ -16,6 +16,9 @@ from .network import Assign, Collect, Emit, Flow, Run, Statement, When
 from .paths import Selection, select
 from .symbols import TIME_DIMENSION, Symbols, unknown
 
+#: States of one kinetic scheme.
+STATE_LIMIT = 64
+
 
 class Binder:
     """Binds the equations of nodes; the symbols are shared by all groups."""
@@ -32,7 +35,7 @@ class Binder:
         In event handlers (`stale`) the time is that of the component's own last advance.
         """
         values: dict[str, Expression] = {}
-        for name in names(tree):
+        for name in sorted(names(tree)):
             if name == "t":
                 if stale and self.lags:
                     values[name] = Name(self.clock(node))
@@ -78,8 +81,8 @@ class Binder:
         result: Expression = ZERO
         for condition, value in reversed(variable.cases):
             bound = self.bound(node, value)
-            result = bound if condition is None else Choose(
-                self.bound(node, condition), bound, result
+            result = (
+                bound if condition is None else Choose(self.bound(node, condition), bound, result)
             )
         return result
 
@@ -90,6 +93,7 @@ class Binder:
         return selected_statements(symbol, selection)
 
     def condition(self, node: Node, condition: OnCondition) -> Statement:
+        """Return the test of a condition with what it does."""
         body = self.actions(node, condition.actions, stale=False)
         return When(self.bound(node, condition.test), tuple(body))
 
@@ -112,9 +116,11 @@ class Binder:
         for link in self.instances.links:
             if link.source is not node or (link.source_port or first_out(node)) != port:
                 continue
-            if link.target.group is node.group and bool(
-                (link.source_index == link.target_index).all()
-            ) and not link.delay.any():
+            if (
+                link.target.group is node.group
+                and bool((link.source_index == link.target_index).all())
+                and not link.delay.any()
+            ):
                 target_port = link.target_port or first_in(link.target)
                 if target_port is not None:
                     done.append(Run(handler_name(link.target, target_port)))
@@ -133,9 +139,7 @@ class Binder:
         """Return the transition into `regime` and what its OnEntry does."""
         dynamics = node.type.dynamics
         assert dynamics is not None
-        number, found = next(
-            (n, r) for n, r in enumerate(dynamics.regimes) if r.name == regime
-        )
+        number, found = next((n, r) for n, r in enumerate(dynamics.regimes) if r.name == regime)
         done: list[Statement] = [Assign(self.regime_symbol(node), Number(float(number)))]
         done.extend(self.actions(node, found.on_entry, stale=stale))
         return done
@@ -170,9 +174,7 @@ class Binder:
                         for statement in self.actions(node, event.actions, stale=True)
                     ]
                     if inner:
-                        body.append(
-                            When(equals(self.regime_symbol(node), number), tuple(inner))
-                        )
+                        body.append(When(equals(self.regime_symbol(node), number), tuple(inner)))
             yield handler_name(node, port.name), tuple(body)
 
 
@@ -182,6 +184,13 @@ def kinetic_flow(symbols: Symbols, node: Node, scheme_name: str) -> Flow | None:
     assert dynamics is not None
     scheme = next(s for s in dynamics.kinetic_schemes if s.name == scheme_name)
     states = node.lists.get(scheme.nodes, [])
+    if len(states) > STATE_LIMIT:
+        symbols.faults.error(
+            f"the KineticScheme of {node.id or node.type.name!r} has {len(states)} states; "
+            f"{STATE_LIMIT} are supported, for its matrix exponential grows with their cube",
+            node.place,
+        )
+        return None
     numbers = {state.id: number for number, state in enumerate(states)}
     state_symbols: list[str] = []
     for state in states:

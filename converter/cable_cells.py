@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import Faults, Place
 from .compartments import (
     Compartments,
+    Rule,
     average_over_nodes,
     axial_resistance,
     discretise,
@@ -113,9 +114,7 @@ def part_of(component: Component, slot: str, model: Model) -> Component | None:
     return found
 
 
-def first_part(
-    component: Component, slots: Iterable[str], model: Model
-) -> Component | None:
+def first_part(component: Component, slots: Iterable[str], model: Model) -> Component | None:
     """Return what stands in the first of `slots` that is filled."""
     for slot in slots:
         found = part_of(component, slot, model)
@@ -240,7 +239,7 @@ def cable_cell(
     noted: Faults,
     *,
     held: Iterable[tuple[int, float]] = (),
-    rule: str = "neuron",
+    rule: Rule = "neuron",
     refine: int = 1,
 ) -> CableCell | None:
     """Return a cell cut into compartments; None, with faults noted, where it cannot be.
@@ -256,8 +255,12 @@ def cable_cell(
 
 
 def _cable_cell(
-    component: Component, model: Model, noted: Faults, held: Iterable[tuple[int, float]],
-    rule: str, refine: int,
+    component: Component,
+    model: Model,
+    noted: Faults,
+    held: Iterable[tuple[int, float]],
+    rule: str,
+    refine: int,
 ) -> CableCell | None:
     shape = part_of(component, "morphology", model)
     biophysics = first_part(component, BIOPHYSICS, model)
@@ -281,7 +284,8 @@ def _cable_cell(
             if group not in groups:
                 raise MorphologyError(
                     f"{part.tag!r} names the segment group {group!r}, which morphology "
-                    f"{morphology.id!r} does not have", part.place,
+                    f"{morphology.id!r} does not have",
+                    part.place,
                 )
             found.append((group, part.values["value"]))
         return found
@@ -299,8 +303,11 @@ def _cable_cell(
     if noted.errors:
         return None
     cut = discretise(
-        morphology, rule, refine=refine,  # type: ignore[arg-type]
-        axial_resistivity=resistivity or 1.0, specific_capacitance=capacitance,
+        morphology,
+        rule,
+        refine=refine,  # type: ignore[arg-type]
+        axial_resistivity=resistivity or 1.0,
+        specific_capacitance=capacitance,
     )
 
     def over_nodes(values: list[tuple[str, float]], default: float | None = None) -> Array:
@@ -324,7 +331,9 @@ def _cable_cell(
     junctions = [node for node in tree.order if not kept[node]]
     place = {int(node): number for number, node in enumerate([*nodes.tolist(), *junctions])}
     cable = Cable(
-        state="", current="", cells=1,
+        state="",
+        current="",
+        cells=1,
         capacitance=(specific * cut.area)[nodes],
         parent=np.array(
             [place[tree.parent[n]] if tree.parent[n] >= 0 else -1 for n in place], np.int64
@@ -383,7 +392,8 @@ def _spreads(
         if group not in groups:
             raise MorphologyError(
                 f"{part.id or part.tag!r} names the segment group {group!r}, which the cell's "
-                f"morphology does not have", part.place,
+                f"morphology does not have",
+                part.place,
             )
         found.append(Spread(part, group))
     return tuple(found)
@@ -396,9 +406,7 @@ class _Tree:
     conductance: dict[int, float]
 
 
-def _joined(
-    parent: NDArray[np.int32], resistance: Array, kept: NDArray[np.bool_]
-) -> _Tree:
+def _joined(parent: NDArray[np.int32], resistance: Array, kept: NDArray[np.bool_]) -> _Tree:
     """Return the tree without nodes that have no area and at most two neighbours.
 
     Such a node only passes current on: two resistances in series are one, exactly, and a
@@ -440,9 +448,7 @@ def _joined(
     )
 
 
-def _spread_down(
-    parent: NDArray[np.int32], values: Array, known: NDArray[np.bool_]
-) -> Array:
+def _spread_down(parent: NDArray[np.int32], values: Array, known: NDArray[np.bool_]) -> Array:
     """Return `values`, those of unknown nodes taken from the node that carries them."""
     found = np.array(values)
     for node in range(len(parent)):

@@ -106,8 +106,18 @@ class CableSite:
 
     def segment(self, segment: int) -> Node:
         """Return a stand-in for the compartments that remembers which segment is meant."""
-        node = Node("segment", None, self.membrane.type, self.membrane.group, self.node, (), {},
-                    {}, {}, groups=self.membrane.groups)
+        node = Node(
+            "segment",
+            None,
+            self.membrane.type,
+            self.membrane.group,
+            self.node,
+            (),
+            {},
+            {},
+            {},
+            groups=self.membrane.groups,
+        )
         node.cable = SegmentSite(self, segment, node)
         return node
 
@@ -178,11 +188,11 @@ class SegmentSite:
             return node, index
         return self.site.step(self.site.membrane, index, bit)
 
-    def holder(self, node: Node, index: int, name: str) -> tuple[Node, int]:
+    def holder(self, node: Node, index: int, name: str) -> tuple[Node, int]:  # noqa: ARG002 - a site's
         """Return the compartments."""
         return self.site.membrane, index
 
-    def source(self, node: Node, index: int) -> tuple[Node, int] | str:
+    def source(self, node: Node, index: int) -> tuple[Node, int] | str:  # noqa: ARG002 - a site's
         """Return the detector on the segment."""
         return self.site.source(self.site.membrane, index)
 
@@ -220,17 +230,28 @@ class CableBuilder(StructureBuilder):
     # --- trees ------------------------------------------------------------------------------
 
     def tree(
-        self, component: Component, group: Group, parent: Node | None, key: str,
-        path: tuple[str, ...], *, consolidated: bool,
+        self,
+        component: Component,
+        group: Group,
+        parent: Node | None,
+        key: str,
+        path: tuple[str, ...],
+        *,
+        consolidated: bool,
     ) -> Node:
         """Make the node of `component`, of a cell without what its compartments hold."""
         if not is_cable(component, self.model, single=self.single):
-            return super().tree(
-                component, group, parent, key, path, consolidated=consolidated
-            )
+            return super().tree(component, group, parent, key, path, consolidated=consolidated)
         node = Node(
-            key, component, structure_only(component.type), group, parent, path,
-            dict(component.values), component.texts, dict(component.references),
+            key,
+            component,
+            structure_only(component.type),
+            group,
+            parent,
+            path,
+            dict(component.values),
+            component.texts,
+            dict(component.references),
         )
         if group.root is None:
             group.root = node
@@ -239,9 +260,7 @@ class CableBuilder(StructureBuilder):
             if self.held is None:
                 assert self.target is not None
                 self.held = frozenset(_ends_held(self.target))
-            self.shapes[component] = cable_cell(
-                component, self.model, self.faults, held=self.held
-            )
+            self.shapes[component] = cable_cell(component, self.model, self.faults, held=self.held)
         cell = self.shapes[component]
         if cell is not None:
             self.compartments(cell, node)
@@ -260,7 +279,15 @@ class CableBuilder(StructureBuilder):
         node.groups.setdefault("compartments", []).append(group)
         kind = compartment_type(self.model, cell.component.place)
         membrane = Node(
-            "compartments", None, kind, group, node, (), {}, {}, {},
+            "compartments",
+            None,
+            kind,
+            group,
+            node,
+            (),
+            {},
+            {},
+            {},
         )
         group.root = membrane
         for name, values in (
@@ -298,14 +325,19 @@ class CableBuilder(StructureBuilder):
             kind = self.model.types[uniform]
             constants = {n: c.value for n, c in kind.constants.items()}
             component = replace(
-                component, type=kind, parts=(),
+                component,
+                type=kind,
+                parts=(),
                 values={**component.values, **constants, name: 0.0},
             )
             given[name] = values
         parents = (rows[:, None] * site.cells + np.arange(site.cells)).ravel()
         name = component.id or component.tag
         group = self.group(
-            f"{site.membrane.group.name}_{name}", len(parents), "attachments", site.membrane,
+            f"{site.membrane.group.name}_{name}",
+            len(parents),
+            "attachments",
+            site.membrane,
             parents,
         )
         group.sequence = np.arange(group.size)
@@ -314,8 +346,10 @@ class CableBuilder(StructureBuilder):
         top = self.grow(component, group, site.membrane, name)
         for parameter in DENSITIES:
             if parameter in top.values and (parameter in given or np.any(share != 1)):
-                given[parameter] = given.get(parameter, np.float64(1.0)) * share * (
-                    1.0 if parameter in given else np.asarray(top.values[parameter])
+                given[parameter] = (
+                    given.get(parameter, np.float64(1.0))
+                    * share
+                    * (1.0 if parameter in given else np.asarray(top.values[parameter]))
                 )
         if slot == "populations" and "number" in top.values:
             # So many channels in all: each compartment has its share of the surface.
@@ -354,7 +388,10 @@ class CableBuilder(StructureBuilder):
     # --- ends of connections ------------------------------------------------------------------
 
     def endpoints(
-        self, builder: Builder, part: StructureElement, attribute: str,
+        self,
+        builder: Builder,
+        part: StructureElement,
+        attribute: str,
         bound: dict[str, list[Endpoint]],
     ) -> list[Endpoint]:
         """Return the compartments or spike detectors that an end on a cell means."""
@@ -367,7 +404,11 @@ class CableBuilder(StructureBuilder):
         return [placed for endpoint in found for placed in self.placed(builder, side, endpoint)]
 
     def walk(
-        self, builder: Builder, at: Endpoint, bits: list[str], numbers: Index | None,
+        self,
+        builder: Builder,
+        at: Endpoint,
+        bits: list[str],
+        numbers: Index | None,
         template: str,
     ) -> list[Endpoint]:
         """Follow a path; `pop/3/x` means cell 3 of pop even where x is another cell's id.
@@ -381,17 +422,18 @@ class CableBuilder(StructureBuilder):
         result: list[Endpoint] = []
         for end in found:
             cell = next((n for n in (end.node, *end.node.inside()) if n.cable is not None), None)
-            if cell is None or cell.id == last or end.node.group.kind not in (
-                "rows", "population"
-            ):
+            if cell is None or cell.id == last or end.node.group.kind not in ("rows", "population"):
                 result.extend(super().walk(builder, end, [last], numbers, template))
                 continue
-            place = builder.place if builder.table is None or not len(end.rows) else (
-                builder.table.table.place_of(int(end.rows[0]))
+            place = (
+                builder.place
+                if builder.table is None or not len(end.rows)
+                else (builder.table.table.place_of(int(end.rows[0])))
             )
             self.faults.warning(
                 f"the path {template!r} names the cell {last!r}, but its population is of "
-                f"{cell.id!r}", place,
+                f"{cell.id!r}",
+                place,
             )
             result.append(Endpoint(end.rows, cell, end.index))
         return result
@@ -414,8 +456,8 @@ class CableBuilder(StructureBuilder):
                 rows = site.rows_at(segments, fractions)
             except MorphologyError as error:
                 table = builder.table
-                place = builder.place if table is None else table.table.place_of(
-                    int(endpoint.rows[0])
+                place = (
+                    builder.place if table is None else table.table.place_of(int(endpoint.rows[0]))
                 )
                 self.faults.error(error.message, place)
                 return
@@ -439,15 +481,12 @@ class CableBuilder(StructureBuilder):
 
 def _same(a: list[Endpoint], b: list[Endpoint]) -> bool:
     return len(a) == len(b) and all(
-        x.node is y.node and np.array_equal(x.index, y.index)
-        and np.array_equal(x.rows, y.rows)
+        x.node is y.node and np.array_equal(x.index, y.index) and np.array_equal(x.rows, y.rows)
         for x, y in zip(a, b, strict=True)
     )
 
 
-def _numbers(
-    builder: Builder, names: tuple[str, ...], rows: Index, default: float
-) -> Array:
+def _numbers(builder: Builder, names: tuple[str, ...], rows: Index, default: float) -> Array:
     """Return the first of the attributes `names` that a builder has, as numbers over `rows`."""
     found = np.full(builder.rows, default)
     for name in names:
@@ -470,10 +509,12 @@ def column_numbers(column: Column, default: float) -> Array:
     if column.kind != "text":
         values = column.numbers.astype(np.float64)
         return values if column.present is None else np.where(column.present, values, default)
-    return np.array([
-        default if (text := column.text(row)) is None else float(text)
-        for row in range(len(column.codes))
-    ])
+    return np.array(
+        [
+            default if (text := column.text(row)) is None else float(text)
+            for row in range(len(column.codes))
+        ]
+    )
 
 
 def _ends_held(target: Component) -> Iterator[tuple[int, float]]:
@@ -482,7 +523,7 @@ def _ends_held(target: Component) -> Iterator[tuple[int, float]]:
         tables = [part for _, _, part in component.parts if isinstance(part, ComponentTable)]
         for table in tables:
             columns = table.columns
-            for side in SEGMENTS:
+            for side, names in SEGMENTS.items():
                 along = next((columns[n] for n in FRACTIONS[side] if n in columns), None)
                 if along is None:
                     continue
@@ -490,6 +531,6 @@ def _ends_held(target: Component) -> Iterator[tuple[int, float]]:
                 ends = np.flatnonzero((fractions <= 0) | (fractions >= 1))
                 if not ends.size:
                     continue
-                of = next((columns[n] for n in SEGMENTS[side] if n in columns), None)
+                of = next((columns[n] for n in names if n in columns), None)
                 segments = np.zeros(table.rows) if of is None else column_numbers(of, 0.0)
                 yield from {(int(segments[row]), float(fractions[row])) for row in ends}

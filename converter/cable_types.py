@@ -72,8 +72,9 @@ def compartment_type(model: Model, place: Place) -> ComponentType:
     }
     exposures["v"] = Quantity("v", known.get("voltage"), place)
     derived = [
-        DerivedVariable(name, known.get(dimension), name, place, select=path, reduce="add",
-                        required=False)
+        DerivedVariable(
+            name, known.get(dimension), name, place, select=path, reduce="add", required=False
+        )
         for name, dimension, path in COLLECTED
     ]
     derived += [

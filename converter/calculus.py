@@ -74,7 +74,9 @@ def _slope(tree: Expression, known: Mapping[str, Expression], moving: frozenset[
 
 
 def _power_slope(
-    base: Expression, exponent: Expression, known: Mapping[str, Expression],
+    base: Expression,
+    exponent: Expression,
+    known: Mapping[str, Expression],
     moving: frozenset[str],
 ) -> Expression:
     if not names(exponent) & moving:
@@ -116,9 +118,7 @@ def _outer(function: str, x: Expression) -> Expression:
         case "exprelr":
             # y = x / (e^x - 1): y' = (1 - y (1 + y / x ... )) written without division by x:
             # y' = y (1 - e^x y) / x, and -1/2 at 0.
-            slope = _over(
-                _times(whole, Binary("-", ONE, _times(Call("exp", (x,)), whole))), x
-            )
+            slope = _over(_times(whole, Binary("-", ONE, _times(Call("exp", (x,)), whole))), x)
             small = Binary("<", Call("abs", (x,)), Number(1e-5))
             return Choose(small, Binary("-", _over(x, Number(6.0)), Number(0.5)), slope)
         case "ceil" | "H" | "factorial":

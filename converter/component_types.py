@@ -59,7 +59,7 @@ EXPERIMENTS = frozenset(
 class TypeReader(DynamicsReader):
     """Reads ComponentType elements."""
 
-    is_packaged: Callable[[Place], bool] = lambda place: False
+    is_packaged: Callable[[Place], bool] = lambda _: False
     constants: Mapping[str, ConstantValue] = field(default_factory=dict)
     elements: dict[str, Element] = field(default_factory=dict)
     done: dict[str, ComponentType] = field(default_factory=dict)
@@ -107,8 +107,7 @@ class TypeReader(DynamicsReader):
                 self.faults.error(
                     f"no component type is called {current!r}",
                     self.locate(element, "extends"),
-                    did_you_mean(current, self.elements)
-                    or "include the file that defines it",
+                    did_you_mean(current, self.elements) or "include the file that defines it",
                 )
                 current = None
                 break
@@ -157,7 +156,7 @@ class TypeReader(DynamicsReader):
             paths=frozenset(own.paths) | (base.paths if base else frozenset()),
             index_parameters=frozenset(own.index_parameters)
             | (base.index_parameters if base else frozenset()),
-            dynamics=own.dynamics if own.dynamics else base.dynamics if base else None,
+            dynamics=own.dynamics or (base.dynamics if base else None),
             structure=tuple(own.structure) or (base.structure if base else ()),
             simulation=tuple(own.simulation) or (base.simulation if base else ()),
         )
@@ -185,7 +184,8 @@ class TypeReader(DynamicsReader):
             self.faults.error(
                 f"a ComponentType has no element {part.tag!r}",
                 part.place,
-                "LEMS 0.7.6 does not have it; no simulator runs it" if tag in EXPERIMENTS
+                "LEMS 0.7.6 does not have it; no simulator runs it"
+                if tag in EXPERIMENTS
                 else did_you_mean(part.tag, MEMBERS),
             )
             return
@@ -208,13 +208,14 @@ class TypeReader(DynamicsReader):
             self._constant(part, own)
         elif tag == "DerivedParameter":
             derived = DerivedParameter(
-                name, self.dimension(part), self.expression(part, "value", optional=True),
-                part.get("select"), place,
+                name,
+                self.dimension(part),
+                self.expression(part, "value", optional=True),
+                part.get("select"),
+                place,
             )
             if derived.value is None and derived.select is None:
-                self.faults.error(
-                    f"the DerivedParameter {name!r} needs a value or a select", place
-                )
+                self.faults.error(f"the DerivedParameter {name!r} needs a value or a select", place)
             self._define(own.derived_parameters, name, derived, part)
         elif tag == "Fixed":
             own.fixed[name] = (part.get("value") or "", self.locate(part, "value"))
@@ -249,8 +250,9 @@ class TypeReader(DynamicsReader):
             part, dimension, self.units, known, self.faults, self.locate(part, "value")
         )
         if value is not None:
-            self._define(own.constants, name, ConstantValue(name, dimension, value, part.place),
-                         part)
+            self._define(
+                own.constants, name, ConstantValue(name, dimension, value, part.place), part
+            )
 
     def _slot(self, part: Element, name: str) -> Slot:
         return Slot(
@@ -264,9 +266,7 @@ class TypeReader(DynamicsReader):
 
     def _define(self, group: dict[str, T], name: str, value: T, part: Element) -> None:
         if name in group:
-            self.faults.error(
-                f"{part.tag} {name!r} is declared twice", self.locate(part, "name")
-            )
+            self.faults.error(f"{part.tag} {name!r} is declared twice", self.locate(part, "name"))
         group[name] = value
 
     def _block(self, tag: str, part: Element, own: _Members) -> None:

@@ -61,9 +61,14 @@ class ComponentReader:
                 slot_type = self.types.get(declared)
                 if slot_type is not None and "type" in slot_type.texts:
                     wanted = declared
-        elif given is not None and given in self.types and (
-            element.tag not in self.types or self.types[given].is_a(element.tag)
-            or self._related(given, element.tag)
+        elif (
+            given is not None
+            and given in self.types
+            and (
+                element.tag not in self.types
+                or self.types[given].is_a(element.tag)
+                or self._related(given, element.tag)
+            )
         ):
             wanted = given
         else:
@@ -152,13 +157,14 @@ class ComponentReader:
         attributes = {**base.attributes, **element.attributes}
         attributes.pop("extends")
         return Element(
-            element.tag, attributes, (*base.children, *element.children), element.text,
+            element.tag,
+            attributes,
+            (*base.children, *element.children),
+            element.text,
             element.place,
         )
 
-    def _parameters(
-        self, element: Element, kind: ComponentType, values: dict[str, float]
-    ) -> None:
+    def _parameters(self, element: Element, kind: ComponentType, values: dict[str, float]) -> None:
         for name, parameter in kind.parameters.items():
             if name in kind.derived_parameters and name not in element.attributes:
                 continue
@@ -171,7 +177,7 @@ class ComponentReader:
                 self.faults.error(
                     f"{_describe(element)} needs the parameter {name!r}",
                     element.place,
-                    f"add {name}=\"...\" with the dimension of {parameter.dimension}"
+                    f'add {name}="..." with the dimension of {parameter.dimension}'
                     if parameter.dimension not in (None, NONE)
                     else f'add {name}="..."',
                 )
@@ -182,7 +188,10 @@ class ComponentReader:
         for name, prop in kind.properties.items():
             if name in element.attributes:
                 value = read_quantity(
-                    element.attributes[name], prop.dimension, self.units, self.faults,
+                    element.attributes[name],
+                    prop.dimension,
+                    self.units,
+                    self.faults,
                     self.locate(element, name),
                 )
                 if value is not None:
@@ -190,9 +199,15 @@ class ComponentReader:
 
     def _unknown_attributes(self, element: Element, kind: ComponentType) -> None:
         known = (
-            kind.parameters.keys() | kind.texts | kind.paths | kind.index_parameters
-            | kind.references.keys() | kind.links.keys() | kind.properties.keys()
-            | kind.derived_parameters.keys() | kind.child.keys()
+            kind.parameters.keys()
+            | kind.texts
+            | kind.paths
+            | kind.index_parameters
+            | kind.references.keys()
+            | kind.links.keys()
+            | kind.properties.keys()
+            | kind.derived_parameters.keys()
+            | kind.child.keys()
         )
         for name in element.attributes:
             if name in known or name in FREE_ATTRIBUTES or name in WHERE:
@@ -258,9 +273,7 @@ class ComponentReader:
             if name is not None:
                 parts.append((name, "children", self._component(part, of_type)))
                 continue
-            child_slot = next(
-                (s.name for s in kind.child.values() if of_type.is_a(s.type)), None
-            )
+            child_slot = next((s.name for s in kind.child.values() if of_type.is_a(s.type)), None)
             if child_slot is not None and child_slot not in filled:
                 filled[child_slot] = part.place
                 parts.append((child_slot, "child", self._component(part, of_type)))
@@ -329,9 +342,7 @@ class ComponentReader:
                     else None
                 )
                 if fixed is None:
-                    self.faults.error(
-                        f"{table.tag!r} needs the parameter {name!r}", table.place
-                    )
+                    self.faults.error(f"{table.tag!r} needs the parameter {name!r}", table.place)
                 if value is not None:
                     values[name] = np.full(table.rows, value)
                 continue

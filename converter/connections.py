@@ -78,22 +78,40 @@ class ConnectionBuilder(EndpointFinder):
                 if receiver is None:
                     self.assign_target(builder, part, target.node, at_target, rows)
                     self.links.append(
-                        EventLink(source.node, source_port, at_source, target.node, target_port,
-                                  at_target, delays[rows], builder.place)
+                        EventLink(
+                            source.node,
+                            source_port,
+                            at_source,
+                            target.node,
+                            target_port,
+                            at_target,
+                            delays[rows],
+                            builder.place,
+                        )
                     )
                     continue
                 for component, chosen in self.receivers(builder, receiver, rows):
                     at = np.searchsorted(rows, chosen)
-                    wire = Wire(source.node, source_port, at_source[at], target_port,
-                                delays[chosen])
+                    wire = Wire(
+                        source.node, source_port, at_source[at], target_port, delays[chosen]
+                    )
                     batch = self.batch(
-                        builder, part, component, chosen, Endpoint(chosen, target.node,
-                                                                   at_target[at]),
-                        start + chosen, wire,
+                        builder,
+                        part,
+                        component,
+                        chosen,
+                        Endpoint(chosen, target.node, at_target[at]),
+                        start + chosen,
+                        wire,
                     )
                     if batch is not None:
-                        key = (component, target.node, batch.container, wire.key(),
-                               tuple(batch.assigns))
+                        key = (
+                            component,
+                            target.node,
+                            batch.container,
+                            wire.key(),
+                            tuple(batch.assigns),
+                        )
                         self.attached.setdefault(key, []).append(batch)
 
     def port(self, builder: Builder, part: StructureElement, name: str) -> str | None:
@@ -151,9 +169,7 @@ class ConnectionBuilder(EndpointFinder):
 
     # --- assignments ------------------------------------------------------------------------
 
-    def assigned(
-        self, part: StructureElement, scope: Mapping[str, Value]
-    ) -> dict[str, Value]:
+    def assigned(self, part: StructureElement, scope: Mapping[str, Value]) -> dict[str, Value]:
         """Return what the Assigns inside `part` set, by name."""
         found: dict[str, Value] = {}
         for assign in part.inside:
@@ -173,7 +189,11 @@ class ConnectionBuilder(EndpointFinder):
         return found
 
     def assign_target(
-        self, builder: Builder, part: StructureElement, target: Node, at_target: Index,
+        self,
+        builder: Builder,
+        part: StructureElement,
+        target: Node,
+        at_target: Index,
         rows: Index,
     ) -> None:
         """Set what a connection without a receiver assigns on its target; the last row wins."""
@@ -186,8 +206,14 @@ class ConnectionBuilder(EndpointFinder):
     # --- attachments --------------------------------------------------------------------------
 
     def batch(
-        self, builder: Builder, part: StructureElement, component: Component, rows: Index,
-        target: Endpoint, sequence: Index, wire: Wire | None,
+        self,
+        builder: Builder,
+        part: StructureElement,
+        component: Component,
+        rows: Index,
+        target: Endpoint,
+        sequence: Index,
+        wire: Wire | None,
     ) -> Batch | None:
         """Return what `rows` attach to `target`; None, with a fault noted, if it takes none."""
         container = self.container(builder, part, target.node)
@@ -209,7 +235,13 @@ class ConnectionBuilder(EndpointFinder):
             for name, value in self.assigned(part, builder.node.values).items()
         }
         return Batch(
-            component, target.node, container, target.index, sequence, assigns, wire,
+            component,
+            target.node,
+            container,
+            target.index,
+            sequence,
+            assigns,
+            wire,
             builder.place,
         )
 
@@ -246,16 +278,32 @@ class ConnectionBuilder(EndpointFinder):
                         if not chosen.size:
                             continue
                         one = self.batch(
-                            builder, part, component_a, chosen,
-                            Endpoint(chosen, a.node, at_a[at]), start + 2 * chosen, None,
+                            builder,
+                            part,
+                            component_a,
+                            chosen,
+                            Endpoint(chosen, a.node, at_a[at]),
+                            start + 2 * chosen,
+                            None,
                         )
                         two = self.batch(
-                            builder, part, component_b, chosen,
-                            Endpoint(chosen, b.node, at_b[at]), start + 2 * chosen + 1, None,
+                            builder,
+                            part,
+                            component_b,
+                            chosen,
+                            Endpoint(chosen, b.node, at_b[at]),
+                            start + 2 * chosen + 1,
+                            None,
                         )
                         if one is not None and two is not None:
-                            key = (component_a, component_b, a.node, b.node,
-                                   builder.node.type.name, name)
+                            key = (
+                                component_a,
+                                component_b,
+                                a.node,
+                                b.node,
+                                builder.node.type.name,
+                                name,
+                            )
                             self.pair(key, one, two, name)
 
     def pair(self, key: tuple[object, ...], one: Batch, two: Batch, name: str) -> None:
@@ -298,10 +346,14 @@ class ConnectionBuilder(EndpointFinder):
         if wires and not (_self_wired(wires, first.target, parents) and not _hears(node)):
             self.links.append(
                 EventLink(
-                    wires[0].source, wires[0].source_port,
+                    wires[0].source,
+                    wires[0].source_port,
                     np.concatenate([wire.source_index for wire in wires]),
-                    node, wires[0].target_port, np.arange(group.size),
-                    np.concatenate([wire.delay for wire in wires]), first.place,
+                    node,
+                    wires[0].target_port,
+                    np.arange(group.size),
+                    np.concatenate([wire.delay for wire in wires]),
+                    first.place,
                 )
             )
         return group

@@ -75,9 +75,7 @@ class _Tree:
             return False
         return True
 
-    def unresolved(
-        self, values: Mapping[str, float], waiting: Iterable[DerivedParameter]
-    ) -> None:
+    def unresolved(self, values: Mapping[str, float], waiting: Iterable[DerivedParameter]) -> None:
         for derived in waiting:
             assert derived.value is not None
             try:
@@ -99,7 +97,7 @@ class _Tree:
         found = self.reached(component, head)
         if isinstance(found, str):
             self.faults.error(
-                f"the select {path!r} of the DerivedParameter {derived.name!r} leads nowhere "
+                f"the path {path!r} of the DerivedParameter {derived.name!r} leads nowhere "
                 f"from {component.id or component.tag!r}: {found}",
                 component.place,
                 f"it is defined at {derived.place}",
@@ -170,9 +168,10 @@ class _Tree:
         if right[:1] in "'\"":
             text = right.strip("'\"")
             fitting = [
-                c for c in candidates
-                if (c.texts.get(left) or c.references.get(left) or (
-                    c.id if left == "id" else None)) == text
+                c
+                for c in candidates
+                if (c.texts.get(left) or c.references.get(left) or (c.id if left == "id" else None))
+                == text
             ]
             return fitting[-1] if fitting else f"nothing matches {bit!r}"
         wanted = self.reached(root, right)

@@ -100,8 +100,12 @@ def known_dimensions(
     known = {name: constant.dimension for name, constant in constants.items()}
     known["t"] = TIME
     groups = (
-        kind.exposures, kind.requirements, kind.properties, kind.parameters,
-        kind.constants, kind.derived_parameters,
+        kind.exposures,
+        kind.requirements,
+        kind.properties,
+        kind.parameters,
+        kind.constants,
+        kind.derived_parameters,
     )
     for group in groups:
         known.update({name: member.dimension for name, member in group.items()})
@@ -155,9 +159,7 @@ def _check_type(
 _Checked = tuple[Expression, Place, str, Dimension | None, str]
 
 
-def _expressions(
-    dynamics: Dynamics, known: Mapping[str, Dimension | None]
-) -> Iterator[_Checked]:
+def _expressions(dynamics: Dynamics, known: Mapping[str, Dimension | None]) -> Iterator[_Checked]:
     """Yield each expression of a block of equations, and of its regimes."""
     yield from _of_block(dynamics, known)
     for regime in dynamics.regimes:
@@ -169,8 +171,12 @@ def _of_block(
 ) -> Iterator[_Checked]:
     for variable in block.derived_variables:
         if variable.value is not None:
-            yield variable.value, variable.place, "value", known[variable.name], (
-                f"{variable.name!r}"
+            yield (
+                variable.value,
+                variable.place,
+                "value",
+                known[variable.name],
+                (f"{variable.name!r}"),
             )
         for condition, value in variable.cases:
             if condition is not None:
@@ -179,8 +185,12 @@ def _of_block(
     for derivative in block.time_derivatives:
         of_variable = known.get(derivative.variable)
         wanted = None if of_variable is None else of_variable / TIME
-        yield derivative.value, derivative.place, "value", wanted, (
-            f"the derivative of {derivative.variable!r}"
+        yield (
+            derivative.value,
+            derivative.place,
+            "value",
+            wanted,
+            (f"the derivative of {derivative.variable!r}"),
         )
     starts = block.on_start if isinstance(block, Dynamics) else (block.on_entry,)
     for actions in starts:
@@ -217,8 +227,11 @@ def _check_names(kind: ComponentType, dynamics: Dynamics, faults: Faults) -> Non
                     one_of(derivative.variable, states),
                 )
         starts = block.on_start if isinstance(block, Dynamics) else (block.on_entry,)
-        every = [*starts, *(e.actions for e in block.on_events),
-                 *(c.actions for c in block.on_conditions)]
+        every = [
+            *starts,
+            *(e.actions for e in block.on_events),
+            *(c.actions for c in block.on_conditions),
+        ]
         for actions in every:
             for assignment in actions.assignments:
                 if assignment.variable not in assignable:

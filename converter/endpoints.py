@@ -33,7 +33,10 @@ class EndpointFinder(TreeBuilder):
     """Follows paths from the instances of a builder; faults are noted with their row."""
 
     def endpoints(
-        self, builder: Builder, part: StructureElement, attribute: str,
+        self,
+        builder: Builder,
+        part: StructureElement,
+        attribute: str,
         bound: dict[str, list[Endpoint]],
     ) -> list[Endpoint]:
         """Return what `from`, `to`, `endA` or `endB` names: a bound name, a child, a path."""
@@ -126,7 +129,11 @@ class EndpointFinder(TreeBuilder):
         return [Endpoint(at.rows, parent, above)]
 
     def walk(
-        self, builder: Builder, at: Endpoint, bits: list[str], numbers: Index | None,
+        self,
+        builder: Builder,
+        at: Endpoint,
+        bits: list[str],
+        numbers: Index | None,
         template: str,
     ) -> list[Endpoint]:
         """Follow `bits` from an endpoint; `numbers` fill the hole "{}"."""
@@ -152,9 +159,7 @@ class EndpointFinder(TreeBuilder):
             at = Endpoint(at.rows, *step)
         return [at]
 
-    def instance_set(
-        self, builder: Builder, part: StructureElement
-    ) -> list[tuple[Node, Index]]:
+    def instance_set(self, builder: Builder, part: StructureElement) -> list[tuple[Node, Index]]:
         """Return the instances that a ForEach runs over, in order.
 
         The path is that of an attribute (`../source`), whose text names a list or a

@@ -46,10 +46,14 @@ LEVELS: Final = (
     ("==", "!=", "and", "or"),
 )
 
+#: The level of each operator.
+LEVEL_OF: Final = {operator: n for n, level in enumerate(LEVELS) for operator in level}
+LOOSEST: Final = len(LEVELS) - 1
+
 COMPARISONS: Final = frozenset((">", "<", ">=", "<=", "==", "!="))
 LOGICAL: Final = frozenset(("and", "or"))
 
-#: Nesting that the parser and every later walk accept.
+#: Depth of a tree: what the parser and every later walk can do within Python's own limit.
 DEPTH_LIMIT: Final = 200
 
 #: Characters of one expression.
@@ -140,8 +144,10 @@ def parse(text: str) -> Expression:
     if len(text) > LENGTH_LIMIT:
         raise ExpressionError(f"an expression of {len(text)} characters is too long", 0)
     parser = _Parser(tuple(_tokens(text)))
-    tree = parser.level(len(LEVELS) - 1, leading=True)
+    tree = parser.expression()
     parser.expect("end")
+    if depth(tree) > DEPTH_LIMIT:
+        raise ExpressionError("the expression is nested too deeply, or its sums too long", 0)
     return tree
 
 
@@ -227,45 +233,44 @@ class _Parser:
             raise ExpressionError(f"{wanted} was expected, not {found}", self.token.column)
         self.position += 1
 
-    def level(self, index: int, *, leading: bool) -> Expression:
-        if index < 0:
-            return self.primary()
-        operators = LEVELS[index]
-        if leading and "-" in operators and self.token.text == "-":
+    def expression(self, loosest: int = LOOSEST, *, leading: bool = True) -> Expression:
+        """Read operands joined by operators of the levels up to `loosest`."""
+        self.depth += 1
+        if self.depth > DEPTH_LIMIT:
+            raise ExpressionError("the expression is nested too deeply", self.token.column)
+        if leading and self.token.text == "-":
             self.position += 1
             column = self.token.column
-            left: Expression = Negative(_number(self.level(index - 1, leading=False), column))
+            operand = self.expression(LEVEL_OF["-"] - 1, leading=False)
+            left: Expression = Negative(_number(operand, column))
         else:
-            left = self.level(index - 1, leading=leading)
-        length = 0
-        while self.token.kind == "operator" and self.token.text in operators:
+            left = self.primary()
+        while self.token.kind == "operator" and LEVEL_OF[self.token.text] <= loosest:
             operator, column = self.token.text, self.token.column
             self.position += 1
-            length += 1
-            if length > DEPTH_LIMIT:
-                raise ExpressionError("the expression is too long", column)
-            right = self.level(index - 1, leading=False)
+            right = self.expression(LEVEL_OF[operator] - 1, leading=False)
             left = _combine(operator, left, right, column)
+        self.depth -= 1
         return left
 
     def primary(self) -> Expression:
-        token = self.token
-        self.depth += 1
-        if self.depth > DEPTH_LIMIT:
-            raise ExpressionError("the expression is nested too deeply", token.column)
-        try:
-            return self._primary(token)
-        finally:
-            self.depth -= 1
+        """Read a number, a name, a call, parentheses, or one of them after minus signs."""
+        signs = 0
+        while self.token.text == "-":
+            self.position += 1
+            signs += 1
+        column = self.token.column
+        operand = self.operand(self.token)
+        for _ in range(signs):
+            operand = Negative(_number(operand, column))
+        return operand
 
-    def _primary(self, token: _Token) -> Expression:
+    def operand(self, token: _Token) -> Expression:
         self.position += 1
         if token.kind == "number":
             return Number(float(token.text))
-        if token.kind == "operator" and token.text == "-":
-            return Negative(_number(self.primary(), token.column))
         if token.kind == "(":
-            inner = self.level(len(LEVELS) - 1, leading=True)
+            inner = self.expression()
             self.expect(")")
             return inner
         if token.kind == "name":
@@ -277,7 +282,7 @@ class _Parser:
                     f"no function is called {token.text!r}; there are {known}", token.column
                 )
             self.position += 1
-            argument = _number(self.level(len(LEVELS) - 1, leading=True), token.column)
+            argument = _number(self.expression(), token.column)
             self.expect(")")
             return Call("log" if token.text == "ln" else token.text, (argument,))
         self.position -= 1
@@ -370,6 +375,16 @@ def walk(tree: Expression) -> Iterator[Expression]:
         stack.extend(children(node))
 
 
+def depth(tree: Expression) -> int:
+    """Return the number of nodes on the longest way down `tree`."""
+    deepest, waiting = 0, [(tree, 1)]
+    while waiting:
+        node, here = waiting.pop()
+        deepest = max(deepest, here)
+        waiting.extend((part, here + 1) for part in children(node))
+    return deepest
+
+
 @lru_cache(maxsize=65536)
 def names(tree: Expression) -> frozenset[str]:
     """Return the names that occur in `tree`."""
@@ -425,8 +440,10 @@ def to_lems(tree: Expression) -> str:
             return format_number(value)
         case Name(name):
             return name
+        case Negative((Number() | Name() | Call()) as operand):
+            return f"(-{to_lems(operand)})"
         case Negative(operand):
-            return f"(-{to_lems(operand) if isinstance(operand, Number | Name | Call) else f'({to_lems(operand)})'})"
+            return f"(-({to_lems(operand)}))"
         case Binary(operator, left, right):
             return f"({to_lems(left)} {words.get(operator, operator)} {to_lems(right)})"
         case Call(function, arguments):

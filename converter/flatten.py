@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import Faults, ModelError
-
 from .binding import Binder, first_in, first_out, handler_name, port_name
 from .cable_groups import cable_instances
 from .event_circles import check_circles
@@ -21,6 +20,7 @@ from .network import (
     Array,
     Cable,
     EventRecord,
+    Flow,
     Network,
     Population,
     Projection,
@@ -32,8 +32,8 @@ from .network import (
 from .paths import locate, ports_at
 from .simulation import Simulation
 from .single_compartment import refuse_compartments
-from .structures import instantiate
 from .start_values import check_start
+from .structures import instantiate
 from .symbols import Scope, Symbols
 
 
@@ -136,9 +136,7 @@ class _Draft:
         self.handlers: dict[str, tuple[Statement, ...]] = {}
 
 
-def _population(
-    group: Group, scope: Scope, draft: _Draft, initial: dict[str, Array]
-) -> Population:
+def _population(group: Group, scope: Scope, draft: _Draft, initial: dict[str, Array]) -> Population:
     indices = dict(scope.indices)
     if group.parent is not None:
         indices.setdefault("parent", group.parent_index)
@@ -197,11 +195,11 @@ def _shared(values: Array | None) -> float | Array:
 
 def _initial_occupancies(
     symbols: Symbols,
-    drafts: dict[str, _Draft], instances: Instances, values: dict[str, dict[str, Array]]
+    drafts: dict[str, _Draft],
+    instances: Instances,
+    values: dict[str, dict[str, Array]],
 ) -> None:
     """Put all of a kinetic scheme's occupancy into its first state (KScheme.java)."""
-    from .network import Flow
-
     for group in instances.groups:
         draft = drafts[group.name]
         for statement in (*draft.parts.get("step", ()), *draft.parts.get("flows", ())):  # type: ignore[misc]
@@ -288,9 +286,7 @@ def _event_records(
         for selection in file.selections:
             at = ports_at(instances, selection.select)
             if isinstance(at, str):
-                faults.error(
-                    f"the path {selection.select!r} leads nowhere: {at}", selection.place
-                )
+                faults.error(f"the path {selection.select!r} leads nowhere: {at}", selection.place)
                 continue
             node, instance = at
             port = selection.port or first_out(node)
@@ -302,8 +298,11 @@ def _event_records(
                 continue
             found.append(
                 EventRecord(
-                    selection.id, selection.select, node.group.name,
-                    port_name(node, declared.name), instance,
+                    selection.id,
+                    selection.select,
+                    node.group.name,
+                    port_name(node, declared.name),
+                    instance,
                 )
             )
     return found

@@ -30,6 +30,7 @@ class EquationFlattener(Binder):
         return by_dependence(found, group.top, self.symbols.faults)
 
     def node_assignments(self, node: Node) -> list[Assign | Collect]:
+        """Return the derived variables of `node` alone, as the author ordered them."""
         dynamics = node.type.dynamics
         if dynamics is None:
             return []
@@ -48,7 +49,8 @@ class EquationFlattener(Binder):
             scope = self.symbols.scope(node.group)
             part = scope.variable(node, variable.name, "derived", variable.dimension, "attached")
             collect, total = statements
-            assert isinstance(collect, Collect) and isinstance(total, Assign)
+            assert isinstance(collect, Collect)
+            assert isinstance(total, Assign)
             found.append(Collect(part, collect.parts, collect.reduce))
             found.append(Assign(symbol, _renamed(total.value, symbol, part)))
         return found
@@ -60,23 +62,16 @@ class EquationFlattener(Binder):
             dynamics = node.type.dynamics
             if dynamics is None:
                 continue
-            for derivative in dynamics.time_derivatives:
-                found.append(
-                    Derivative(
-                        self.variable(node, derivative.variable),
-                        self.bound(node, derivative.value),
-                    )
-                )
+            found.extend(
+                Derivative(self.variable(node, d.variable), self.bound(node, d.value))
+                for d in dynamics.time_derivatives
+            )
             for number, regime in enumerate(dynamics.regimes):
                 guard = equals(self.regime_symbol(node), number)
-                for derivative in regime.time_derivatives:
-                    found.append(
-                        Derivative(
-                            self.variable(node, derivative.variable),
-                            self.bound(node, derivative.value),
-                            guard,
-                        )
-                    )
+                found.extend(
+                    Derivative(self.variable(node, d.variable), self.bound(node, d.value), guard)
+                    for d in regime.time_derivatives
+                )
         return tuple(found)
 
     def flows(self, group: Group) -> tuple[Flow, ...]:

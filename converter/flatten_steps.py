@@ -52,16 +52,20 @@ class StepFlattener(Binder):
             faults.error(
                 f"{node.id or node.type.name!r} is part of simultaneous Dynamics, which method "
                 "jlems flattens without attachments and instances",
-                node.place, "another method runs it",
+                node.place,
+                "another method runs it",
             )
         if dynamics is not None and (
-            dynamics.on_conditions or dynamics.on_events or dynamics.regimes
+            dynamics.on_conditions
+            or dynamics.on_events
+            or dynamics.regimes
             or dynamics.kinetic_schemes
         ):
             faults.warning(
                 f"the conditions, events, regimes and kinetic schemes of {node.type.name!r} are "
                 "lost where simultaneous Dynamics are flattened, as in the reference",
-                dynamics.place, "another method keeps them",
+                dynamics.place,
+                "another method keeps them",
             )
 
     def find_shadows(self, node: Node) -> None:
@@ -74,8 +78,11 @@ class StepFlattener(Binder):
             changed |= {a.variable for a in event.actions.assignments}
         for regime in dynamics.regimes:
             changed |= {d.variable for d in regime.time_derivatives}
-            blocks = [regime.on_entry, *(c.actions for c in regime.on_conditions),
-                      *(e.actions for e in regime.on_events)]
+            blocks = [
+                regime.on_entry,
+                *(c.actions for c in regime.on_conditions),
+                *(e.actions for e in regime.on_events),
+            ]
             changed |= {a.variable for block in blocks for a in block.assignments}
         for state in dynamics.state_variables:
             if state.exposure is not None and state.name in changed:
@@ -113,8 +120,7 @@ class StepFlattener(Binder):
         done.append(Assign(self.clock(node), Name("t")))
         done.extend(self.derived(node))
         done.extend(self.integrate(node))
-        for condition in dynamics.on_conditions:
-            done.append(self.condition(node, condition))
+        done.extend(self.condition(node, condition) for condition in dynamics.on_conditions)
         done.extend(self.exposures(node))
         done.extend(self.regimes(node))
         return done
@@ -193,6 +199,7 @@ class StepFlattener(Binder):
         return done
 
     def integrate(self, node: Node) -> list[Statement]:
+        """Return the step of `node`'s time derivatives, all from the same values."""
         dynamics = node.type.dynamics
         assert dynamics is not None
         if not dynamics.time_derivatives:
@@ -210,9 +217,7 @@ class StepFlattener(Binder):
         scope = self.symbols.scope(node.group)
         return [
             Assign(
-                scope.variable(
-                    node, state.exposure, "shadow", state.dimension, "exposed"
-                ),
+                scope.variable(node, state.exposure, "shadow", state.dimension, "exposed"),
                 Name(self.variable(node, state.name)),
             )
             for state in dynamics.state_variables
@@ -245,6 +250,7 @@ class StepFlattener(Binder):
         return done
 
     def regime_update(self, node: Node, derivative: TimeDerivative) -> Statement:
+        """Return the step of one time derivative of a regime."""
         symbol = self.variable(node, derivative.variable)
         return Integrate(((symbol, self.bound(node, derivative.value)),))
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import Faults, InternalError
 from .binding import Binder, selected_statements
 from .evaluate import UnknownName, Value, evaluate_quietly
-from .expressions import Expression, calls, names
+from .expressions import Expression, Number, calls, names, substitute
 from .flatten_steps import StepFlattener
 from .instances import Group, Instances, Node
 from .network import Array, Assign, Collect, Emit, Index, Run, Statement, When
@@ -66,6 +66,9 @@ class Initialiser:
         self.groups = {group.name: group for group in self.instances.groups}
         with np.errstate(all="ignore"):
             self.initialise(root.top, np.arange(root.size))
+        for group in self.instances.groups:
+            for symbol in self.symbols.scope(group).starts:
+                self.array(group, symbol)
         return self.values
 
     def initialise(self, node: Node, index: Index) -> None:
@@ -120,6 +123,7 @@ class Initialiser:
         return self.drawing[group]
 
     def find_draws(self, group: Group) -> bool:
+        """Look through the expressions of `group` and of what is below for random()."""
         for node in group.top.subtree():
             dynamics = node.type.dynamics
             if dynamics is None:
@@ -129,9 +133,7 @@ class Initialiser:
             ]
             trees += [d.value for d in dynamics.derived_variables if d.value is not None]
             trees += [v for d in dynamics.derived_variables for _, v in d.cases]
-            trees += [
-                a.value for regime in dynamics.regimes for a in regime.on_entry.assignments
-            ]
+            trees += [a.value for regime in dynamics.regimes for a in regime.on_entry.assignments]
             if any(calls(tree, "random") for tree in trees):
                 return True
         return any(
@@ -144,6 +146,7 @@ class Initialiser:
     # --- one component -----------------------------------------------------------------------
 
     def start(self, node: Node, index: Index, *, with_derived: bool) -> None:
+        """Run what `node` does at the start, for the instances `index`."""
         if node.type.dynamics is None:
             return
         key = (node, with_derived)
@@ -153,6 +156,7 @@ class Initialiser:
         self.execute(node.group, self.plans[key], index)
 
     def derived(self, node: Node) -> list[Statement]:
+        """Return the evaluation of `node`'s derived variables, selections first."""
         dynamics = node.type.dynamics
         assert dynamics is not None
         if isinstance(self.binder, StepFlattener) and node in self.symbols.flattened:
@@ -170,12 +174,15 @@ class Initialiser:
         return done
 
     def requirements(self, node: Node) -> list[Statement]:
+        """Return the copying of what `node` requires, where the schedule copies."""
         return self.binder.requirements(node) if isinstance(self.binder, StepFlattener) else []
 
     def exposures(self, node: Node) -> list[Statement]:
+        """Return the copying of what `node` exposes, where the schedule copies."""
         return self.binder.exposures(node) if isinstance(self.binder, StepFlattener) else []
 
     def start_blocks(self, node: Node) -> list[Statement]:
+        """Return what OnStart blocks and the first regime's OnEntry do."""
         dynamics = node.type.dynamics
         assert dynamics is not None
         done: list[Statement] = []
@@ -184,14 +191,37 @@ class Initialiser:
                 for actions in below.type.dynamics.on_start if below.type.dynamics else ():
                     done.extend(self.binder.actions(below, actions, stale=False))
             return done
-        repeats = 2 if node.consolidated else 1
+        repeats = 2 if node.consolidated and self.binder.lags else 1
         for _ in range(repeats):
             for actions in dynamics.on_start:
                 done.extend(self.binder.actions(node, actions, stale=False))
         first = self.binder.first_regime(node)
         if first is not None:
             done.extend(self.binder.enter(node, first.name))
+        if not self.binder.lags:
+            return self.once(node, done)
         done.extend(self.exposures(node))
+        return done
+
+    def once(self, node: Node, blocks: list[Statement]) -> list[Statement]:
+        """Return `blocks` such that running them again changes nothing.
+
+        A block that counts (`n = n + 1`) starts from what its variables start with, however
+        often values are settled; the reference counts its own repetitions.
+        """
+        starts = self.symbols.scope(node.group).starts
+        fresh = {
+            statement.variable: Number(float(starts.get(statement.variable, 0.0)))
+            for statement in blocks
+            if isinstance(statement, Assign) and not np.ndim(starts.get(statement.variable, 0.0))
+        }
+        done: list[Statement] = []
+        for statement in blocks:
+            if isinstance(statement, Assign):
+                done.append(Assign(statement.variable, substitute(statement.value, fresh)))
+                fresh.pop(statement.variable, None)
+            else:
+                done.append(statement)
         return done
 
     # --- plans --------------------------------------------------------------------------------
@@ -201,12 +231,8 @@ class Initialiser:
         of_group = self.values.setdefault(group.name, {})
         if symbol not in of_group:
             scope = self.symbols.scope(group)
-            if symbol in scope.parameters:
-                of_group[symbol] = np.array(
-                    np.broadcast_to(np.asarray(scope.parameters[symbol], float), group.size)
-                )
-            else:
-                of_group[symbol] = np.zeros(group.size)
+            start = scope.parameters.get(symbol, scope.starts.get(symbol, 0.0))
+            of_group[symbol] = np.array(np.broadcast_to(np.asarray(start, float), group.size))
         return of_group[symbol]
 
     def planned(self, group: Group, statements: Iterable[Statement]) -> tuple[_Step, ...]:

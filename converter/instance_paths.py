@@ -26,8 +26,10 @@ def step_into(
     if not bracket and _is_segment(node, inner):
         return node, index
     if inner == "{}" or inner.isdigit():
-        wanted = numbers if inner == "{}" and numbers is not None else np.full(
-            len(index), int(inner) if inner.isdigit() else 0
+        wanted = (
+            numbers
+            if inner == "{}" and numbers is not None
+            else np.full(len(index), int(inner) if inner.isdigit() else 0)
         )
         return _numbered(node, index, wanted, by_key=not bracket)
     if "{}" in bit and numbers is not None and len(numbers):
@@ -62,9 +64,7 @@ def through(node: Node) -> Node:
 
     The `instance` of a populationList has no variables and ports; its only child has.
     """
-    while node.type.dynamics is None and not node.type.ports and (
-        len(node.child_instances) == 1
-    ):
+    while node.type.dynamics is None and not node.type.ports and (len(node.child_instances) == 1):
         node = next(iter(node.child_instances.values()))
     return node
 
@@ -81,9 +81,7 @@ def _container_of(node: Node, group: Group) -> str:
     return next(name for name, groups in node.groups.items() if group in groups)
 
 
-def _numbered(
-    node: Node, index: Index, wanted: Index, *, by_key: bool
-) -> tuple[Node, Index] | str:
+def _numbered(node: Node, index: Index, wanted: Index, *, by_key: bool) -> tuple[Node, Index] | str:
     candidates = [
         group for groups in node.groups.values() for group in groups if group.kind != "attachments"
     ]

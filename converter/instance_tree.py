@@ -42,9 +42,7 @@ class Builder:
         return by_template(column, everything)
 
 
-def by_template(
-    column: Column, everything: Index
-) -> list[tuple[Index, str | None, Index | None]]:
+def by_template(column: Column, everything: Index) -> list[tuple[Index, str | None, Index | None]]:
     """Return (rows, template, numbers) of a column, by distinct template."""
     if column.kind != "text":
         return [(everything, "{}", column.numbers.astype(np.int64))]
@@ -79,7 +77,12 @@ class TreeBuilder:
         self.instances = 0
 
     def group(
-        self, name: str, size: int, kind: str, parent: Node | None, parent_index: Index,
+        self,
+        name: str,
+        size: int,
+        kind: str,
+        parent: Node | None,
+        parent_index: Index,
         ids: Index | None = None,
     ) -> Group:
         """Make a group of `size` instances, still without its tree."""
@@ -104,13 +107,26 @@ class TreeBuilder:
         return self.tree(component, group, parent, key, (), consolidated=True)
 
     def tree(
-        self, component: Component, group: Group, parent: Node | None, key: str,
-        path: tuple[str, ...], *, consolidated: bool,
+        self,
+        component: Component,
+        group: Group,
+        parent: Node | None,
+        key: str,
+        path: tuple[str, ...],
+        *,
+        consolidated: bool,
     ) -> Node:
         """Make the node of `component` and of everything one-to-one below it."""
         node = Node(
-            key, component, component.type, group, parent, path, dict(component.values),
-            component.texts, dict(component.references),
+            key,
+            component,
+            component.type,
+            group,
+            parent,
+            path,
+            dict(component.values),
+            component.texts,
+            dict(component.references),
         )
         node.consolidated = consolidated
         if len(path) > DEPTH_LIMIT:
@@ -141,8 +157,7 @@ class TreeBuilder:
                 continue
             nodes = node.lists.setdefault(slot, [])
             below = part.id or f"{slot}{len(nodes)}"
-            nodes.append(self.tree(part, group, node, below, (*path, below),
-                                   consolidated=False))
+            nodes.append(self.tree(part, group, node, below, (*path, below), consolidated=False))
         if node.type.structure:
             self.builders.append(Builder(node, group.size, None, node.place))
             self.child_instances(node, path)
@@ -182,19 +197,35 @@ class TreeBuilder:
             return
         size = table.rows
         identifiers = table.columns.get("id")
-        ids = identifiers.numbers.astype(np.int64) if (
-            identifiers is not None and identifiers.kind == "integer"
-        ) else None
+        ids = (
+            identifiers.numbers.astype(np.int64)
+            if (identifiers is not None and identifiers.kind == "integer")
+            else None
+        )
         parents = np.zeros(size, np.int64)
         if self.runs(table.type):
             made = self.group(node.id or slot, size, "rows", node, parents, ids)
             node.groups.setdefault(slot, []).append(made)
         else:
-            made = Group(f"{node.id or node.key}_{slot}", size, "rows", node, parents,
-                         np.zeros(0, np.int64), ids)
+            made = Group(
+                f"{node.id or node.key}_{slot}",
+                size,
+                "rows",
+                node,
+                parents,
+                np.zeros(0, np.int64),
+                ids,
+            )
         made.sequence = np.arange(size)
         row = Node(
-            slot, None, table.type, made, node, (), dict(table.values), {},
+            slot,
+            None,
+            table.type,
+            made,
+            node,
+            (),
+            dict(table.values),
+            {},
             _row_references(table),
         )
         made.root = row
@@ -224,8 +255,9 @@ class TreeBuilder:
             self.faults.error(
                 f"{node.type.name!r} builds {literal!r}, but no such reference is given",
                 _written(node),
-                f"add {name}=\"...\" with the id of a component" if name else
-                f"the structure at {place} names no component",
+                f'add {name}="..." with the id of a component'
+                if name
+                else f"the structure at {place} names no component",
             )
             return None
         slot = holder.type.references.get(name)

@@ -26,7 +26,7 @@ def hash_order(keys: Iterable[str]) -> list[str]:
     """Return distinct `keys`, given in insertion order, as a HashMap iterates them.
 
     >>> hash_order(["v", "t", "i"])
-    ['i', 't', 'v']
+    ['t', 'v', 'i']
     """
     distinct = list(dict.fromkeys(keys))
     buckets = 16

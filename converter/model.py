@@ -202,6 +202,19 @@ class Dynamics:
         regimes = (v for regime in self.regimes for v in regime.derived_variables)
         return (*self.derived_variables, *regimes)
 
+    def assigned(self) -> frozenset[str]:
+        """Return the names that StateAssignments set."""
+        return frozenset(a.variable for actions in self.every_block() for a in actions.assignments)
+
+    def every_block(self) -> Iterator[Actions]:
+        """Yield every block of actions, those of regimes included."""
+        yield from self.on_start
+        yield from (regime.on_entry for regime in self.regimes)
+        blocks: tuple[Dynamics | Regime, ...] = (self, *self.regimes)
+        for block in blocks:
+            yield from (condition.actions for condition in block.on_conditions)
+            yield from (event.actions for event in block.on_events)
+
     def expressions(self) -> Iterator[Expression]:
         """Yield every expression, those of regimes included."""
         for variable in self.every_derived():
@@ -215,13 +228,7 @@ class Dynamics:
         for block in blocks:
             yield from (derivative.value for derivative in block.time_derivatives)
             yield from (condition.test for condition in block.on_conditions)
-        every = [
-            *self.on_start,
-            *(regime.on_entry for regime in self.regimes),
-            *(c.actions for block in blocks for c in block.on_conditions),
-            *(e.actions for block in blocks for e in block.on_events),
-        ]
-        for actions in every:
+        for actions in self.every_block():
             yield from (assignment.value for assignment in actions.assignments)
 
 

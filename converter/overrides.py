@@ -35,9 +35,7 @@ def overridden(document: Document, overrides: Sequence[tuple[str, str]]) -> Docu
         top = document.elements[number]
         assert isinstance(top, Element)
         changed = _changed(top, way, attribute, text)
-        elements = (
-            *document.elements[:number], changed, *document.elements[number + 1 :]
-        )
+        elements = (*document.elements[:number], changed, *document.elements[number + 1 :])
         document = replace(document, elements=elements)
     return document
 

@@ -58,8 +58,7 @@ def select(symbols: Symbols, node: Node, variable: DerivedVariable) -> Selection
 
 
 def _value(symbols: Symbols, node: Node, found: Node, name: str) -> Expression | None:
-    value = symbols.public(node.group, found, name)
-    return value
+    return symbols.public(node.group, found, name)
 
 
 def _nothing(symbols: Symbols, node: Node, variable: DerivedVariable) -> Selection:
@@ -88,9 +87,7 @@ def _nothing(symbols: Symbols, node: Node, variable: DerivedVariable) -> Selecti
     return Selection(ZERO)
 
 
-def _reduced(
-    symbols: Symbols, node: Node, variable: DerivedVariable, bits: list[str]
-) -> Selection:
+def _reduced(symbols: Symbols, node: Node, variable: DerivedVariable, bits: list[str]) -> Selection:
     reduce = variable.reduce
     if reduce is None:
         symbols.faults.error(
@@ -191,8 +188,9 @@ def locate(instances: Instances, symbols: Symbols, path: str) -> Found | str:
         extra = f"; {near}" if near else f"; it has {', '.join(sorted(set(known))) or 'nothing'}"
         return f"{node.id or node.type.name!r} has no variable {name!r}{extra}"
     if kind == "parameter":
-        value = float(np.asarray(node.values[name]).ravel()[index if np.ndim(
-            node.values[name]) else 0])
+        value = float(
+            np.asarray(node.values[name]).ravel()[index if np.ndim(node.values[name]) else 0]
+        )
         quantity = node.type.parameters.get(name)
         return Found(node.group, "", index, quantity.dimension if quantity else None, value)
     seen = symbols.seen(node.group, node, name, kind)

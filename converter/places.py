@@ -19,6 +19,9 @@ _OPENING: Final = re.compile(rb"<[^\s/>=<]+")
 _ATTRIBUTE: Final = re.compile(rb"\s+([^\s=<>]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _CLOSING: Final = re.compile(rb"\s*>(?:\s|<!--.*?-->)*", re.DOTALL)
 
+#: Bytes before the end of a line in which the tag that ends there is looked for.
+_WINDOW: Final = 100_000
+
 #: What is one character of an attribute's value.
 _CHARACTER: Final = re.compile(rb"&[^;]*;|\r\n|[\x00-\x7f]|[\x80-\xff][\x80-\xbf]*")
 
@@ -44,6 +47,26 @@ def attribute_place_in_table(
 def place_of_attribute(document: Document, place: Place, name: str) -> Place:
     """Return where the value of an attribute of the element at `place` begins, or `place`."""
     return _value_place(document, place, name, 0) if name else place
+
+
+def place_at(document: Document, file: str, line: int, tag: str) -> Place:
+    """Return where the last element `tag` that starts not after `line` of `file` begins."""
+    start = Place(file, line, 1)
+    source = _text_source(document, start)
+    if source is None:
+        return start
+    starts = _line_starts(source.content)
+    end = int(starts[line]) if line < len(starts) else len(source.content)
+    opening = re.compile(rb"<(?:[^\s<>:/]+:)?" + re.escape(tag.encode()) + rb"(?=[\s/>])")
+    window = max(0, end - _WINDOW)
+    last = None
+    for last in opening.finditer(source.content, window, end):  # noqa: B007 - the last is wanted
+        pass
+    if last is None:
+        return start
+    at = int(np.searchsorted(starts, last.start(), side="right"))
+    text = source.content[int(starts[at - 1]) : last.start()]
+    return Place(file, at, len(text.decode("utf-8", "replace")) + 1)
 
 
 def text_place(document: Document, element: Element) -> Place:

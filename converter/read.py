@@ -36,8 +36,8 @@ MAX_TOTAL: Final = 2 << 30
 #: Files that a model may include.
 MAX_FILES: Final = 10_000
 
-#: What a `<neuroml>` root takes for granted.
-CORE_TYPES: Final = "NeuroML2CoreTypes.xml"
+#: What a `<neuroml>` root takes for granted: every type that the NeuroML schema knows.
+CORE_TYPES: Final = ("NeuroML2CoreTypes.xml", "PyNN.xml")
 
 #: What makes a file of an official name the model's own copy of it.
 DEFINITIONS: Final = frozenset({"ComponentType", "Dimension", "Unit"})
@@ -148,7 +148,9 @@ class _Reader:
         waiting = [iter(first.items)]
         if first.root_tag == "neuroml":
             place = Place(first.name, 1, 1)
-            waiting.append(iter(self.include(Include(CORE_TYPES, place), packaged_only=True)))
+            for name in reversed(CORE_TYPES):
+                core = self.include(Include(name, place), packaged_only=True)
+                waiting.append(iter(core))
         while waiting:
             item = next(waiting[-1], None)
             if item is None:

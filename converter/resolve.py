@@ -19,8 +19,23 @@ from .read import attribute_place, with_lines
 
 #: Top-level elements that are the language's own; every other one is a component.
 LANGUAGE = frozenset(
-    {"Target", "DefaultRun", "Dimension", "Unit", "Constant", "ComponentType", "Include",
-     "include", "Assertion", "About", "notes", "annotation", "property", "Meta", "Description"}
+    {
+        "Target",
+        "DefaultRun",
+        "Dimension",
+        "Unit",
+        "Constant",
+        "ComponentType",
+        "Include",
+        "include",
+        "Assertion",
+        "About",
+        "notes",
+        "annotation",
+        "property",
+        "Meta",
+        "Description",
+    }
 )
 
 PACKAGED = Path(core_types.__file__).parent
@@ -49,8 +64,10 @@ def _resolve(document: Document, faults: Faults) -> Model:
     def packaged(place: Place) -> bool:
         source = document.sources.get(place.file)
         # A model's own copy of an official file counts as ours: it is as loose in places.
-        return source is not None and source.path is not None and (
-            PACKAGED in source.path.parents or source.path.name in core_types.CORE_TYPE_FILES
+        return (
+            source is not None
+            and source.path is not None
+            and (PACKAGED in source.path.parents or source.path.name in core_types.CORE_TYPE_FILES)
         )
 
     elements = [e for e in document.elements if isinstance(e, Element)]
@@ -67,14 +84,9 @@ def _resolve(document: Document, faults: Faults) -> Model:
     types = type_reader.read_all(e for e in elements if e.tag == "ComponentType")
     types = infer_dimensions(types, global_constants)
     check_dimensions(types, global_constants, faults, at)
-    if faults.errors:
-        # Components of types that are wrong would only repeat their faults.
-        broken_types = True
-    else:
-        broken_types = False
-    templates = {
-        e.attributes["id"]: e for e in elements if e.tag not in LANGUAGE and e.get("id")
-    }
+    # Components of types that are wrong would only repeat their faults.
+    broken_types = bool(faults.errors)
+    templates = {e.attributes["id"]: e for e in elements if e.tag not in LANGUAGE and e.get("id")}
     reader = ComponentReader(types, units, constants, faults, locate, templates)
     components: dict[str, Component] = {}
     order: list[Component] = []
@@ -100,7 +112,7 @@ def _resolve(document: Document, faults: Faults) -> Model:
         components[component.id] = component
     _nested_ids(order, components)
     derive_parameters(order, components, faults)
-    target = _target(elements, components, faults, locate)
+    target = _target(elements, components, faults)
     return Model(types, units, dimensions, constants, components, target, tuple(order))
 
 
@@ -116,7 +128,6 @@ def _target(
     elements: list[Element],
     components: Mapping[str, Component],
     faults: Faults,
-    locate: object,
 ) -> str | None:
     for element in elements:
         if element.tag in ("Target", "DefaultRun"):

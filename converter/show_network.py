@@ -18,6 +18,7 @@ from .network import (
     Statement,
     When,
 )
+from .show_cable import show_cable
 
 
 def show_model(model: Model) -> str:
@@ -26,8 +27,9 @@ def show_model(model: Model) -> str:
     for kind in model.types.values():
         if kind.packaged:
             continue
-        lines.append(f"type {kind.name}" + (f" extends {kind.ancestors[0]}" if kind.ancestors
-                                            else ""))
+        lines.append(
+            f"type {kind.name}" + (f" extends {kind.ancestors[0]}" if kind.ancestors else "")
+        )
     for component in model.order:
         lines.extend(_component(component, ""))
     return "\n".join(lines)
@@ -62,8 +64,9 @@ def show_network(network: Network) -> str:
             f"{projection.target}.{projection.handler}: {len(projection.delay)} connections, "
             f"{told if len(delays) else 'none'}"
         )
-    lines.extend(f"record {r.path} = {r.population}.{r.variable}[{r.instance}]"
-                 for r in network.records)
+    lines.extend(
+        f"record {r.path} = {r.population}.{r.variable}[{r.instance}]" for r in network.records
+    )
     return "\n".join(lines)
 
 
@@ -71,6 +74,8 @@ def show_population(population: Population) -> list[str]:
     """Return one population, line by line."""
     where = f" attached to {population.parent}" if population.parent else ""
     lines = [f"population {population.name} x {population.size} ({population.component}){where}"]
+    if population.cable is not None:
+        lines.extend(show_cable(population.cable))
     for name, value in population.parameters.items():
         lines.append(f"    parameter {name} = {_shown(value)}")
     for name, variable in population.variables.items():
@@ -106,9 +111,7 @@ def show_lines(statement: Statement, indent: str) -> list[str]:
             inner = [line for part in body for line in show_lines(part, indent + "    ")]
             return [f"{indent}when {show(condition)}:", *inner]
         case Integrate(derivatives, method, _):
-            return [
-                f"{indent}d{name}/dt = {show(value)} ({method})" for name, value in derivatives
-            ]
+            return [f"{indent}d{name}/dt = {show(value)} ({method})" for name, value in derivatives]
         case Collect(variable, parts, reduce):
             terms = ", ".join(f"{population}.{name}" for population, name in parts)
             return [f"{indent}{variable} = {reduce} over attached {terms}"]

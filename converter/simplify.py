@@ -59,11 +59,11 @@ def simplify_node(node: Expression) -> Expression:
         case Binary("^", _, Number(0.0)):
             return ONE
         case Binary("and", left, right):
-            if left == FALSE or right == FALSE:
+            if FALSE in (left, right):
                 return FALSE
             return right if left == TRUE else left if right == TRUE else node
         case Binary("or", left, right):
-            if left == TRUE or right == TRUE:
+            if TRUE in (left, right):
                 return TRUE
             return right if left == FALSE else left if right == FALSE else node
         case Choose(condition, then, otherwise):
@@ -83,7 +83,12 @@ def simplify_node(node: Expression) -> Expression:
 
 def _folded(operator: str, a: float, b: float) -> Expression:
     comparisons = {
-        ">": a > b, "<": a < b, ">=": a >= b, "<=": a <= b, "==": a == b, "!=": a != b,
+        ">": a > b,
+        "<": a < b,
+        ">=": a >= b,
+        "<=": a <= b,
+        "==": a == b,
+        "!=": a != b,
     }
     if operator in comparisons:
         return TRUE if comparisons[operator] else FALSE

@@ -102,7 +102,8 @@ def simulation_of(
         chosen = model.components.get(target)
         if chosen is None:
             faults.error(
-                f"no component has the id {target!r}", None,
+                f"no component has the id {target!r}",
+                None,
                 did_you_mean(target, model.components),
             )
             return None
@@ -110,19 +111,22 @@ def simulation_of(
             runner = chosen
         else:
             if runner is not None and step is None and length is None:
-                found = _simulation(model, runner, faults, step, length, chosen)
-                return found
+                return _simulation(model, runner, faults, step, length, chosen)
             if step is None or length is None:
                 faults.error(
                     f"{target!r} is no Simulation: it needs a length and a step",
-                    None, "give --length and --step",
+                    None,
+                    "give --length and --step",
                 )
                 return None
             return Simulation(chosen, step, length, DEFAULT_SEED, seeded=False)
     if runner is None:
         networks = [c.id for c in model.order if c.type.is_a("network") and c.id]
-        hint = f"name the component to run with --target (perhaps {networks[-1]!r})" if (
-            networks) else "name the component to run with --target"
+        hint = (
+            f"name the component to run with --target (perhaps {networks[-1]!r})"
+            if (networks)
+            else "name the component to run with --target"
+        )
         faults.error("the document has no Simulation and no Target", None, hint)
         return None
     return _simulation(model, runner, faults, step, length, None)
@@ -164,7 +168,8 @@ def _simulation_set(
         if same != (first.target, first.step, first.length, first.seed):
             faults.error(
                 f"the simulations of {holder.id!r} differ in target, step, length or seed",
-                member.place, "lemsmith runs one at a time: leave one of them in the set",
+                member.place,
+                "lemsmith runs one at a time: leave one of them in the set",
             )
             return None
     return replace(
@@ -187,7 +192,8 @@ def _simulation(
     if run is None:
         faults.error(
             f"the Target {runner.id!r} is a {runner.type.name!r}, which runs nothing",
-            runner.place, "the Target names a Simulation, or a set of them",
+            runner.place,
+            "the Target names a Simulation, or a set of them",
         )
         return None
     identity = runner.references.get(run.attributes.get("component", ""))
@@ -200,7 +206,8 @@ def _simulation(
     if target is None:
         faults.error(
             f"the Simulation's target {identity!r} is no component",
-            runner.place, did_you_mean(identity or "", model.components),
+            runner.place,
+            did_you_mean(identity or "", model.components),
         )
         return None
     found_step = step if step is not None else runner.values.get(run.attributes["increment"])
@@ -224,8 +231,14 @@ def _simulation(
     recorder = _Recorder(faults)
     recorder.collect(runner)
     return Simulation(
-        target, found_step, found_length, seed, seed_text is not None,
-        tuple(recorder.displays), tuple(recorder.outputs), tuple(recorder.events),
+        target,
+        found_step,
+        found_length,
+        seed,
+        seed_text is not None,
+        tuple(recorder.displays),
+        tuple(recorder.outputs),
+        tuple(recorder.events),
     )
 
 
@@ -293,23 +306,25 @@ class _Recorder:
 
     def output(self, component: Component, part: StructureElement) -> OutputFile:
         return OutputFile(
-            self.text(component, part, "fileName"), self.text(component, part, "path"),
-            self.lines(component), component.place,
+            self.text(component, part, "fileName"),
+            self.text(component, part, "path"),
+            self.lines(component),
+            component.place,
         )
 
     def event_file(self, component: Component, part: StructureElement) -> EventFile:
         selections: list[EventSelection] = []
         for below in _in_order(component):
             for inner in below.type.simulation:
-                if inner.kind == "EventRecord":
-                    selections.append(
-                        EventSelection(
-                            below.id or "0", self.text(below, inner, "quantity"),
-                            self.text(below, inner, "eventPort") or None, below.place,
-                        )
-                    )
+                if inner.kind != "EventRecord":
+                    continue
+                quantity = self.text(below, inner, "quantity")
+                port = self.text(below, inner, "eventPort") or None
+                selections.append(EventSelection(below.id or "0", quantity, port, below.place))
         return EventFile(
-            self.text(component, part, "fileName"), self.text(component, part, "path"),
-            self.text(component, part, "format") or "TIME_ID", tuple(selections),
+            self.text(component, part, "fileName"),
+            self.text(component, part, "path"),
+            self.text(component, part, "format") or "TIME_ID",
+            tuple(selections),
             component.place,
         )

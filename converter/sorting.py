@@ -38,7 +38,6 @@ def by_dependence(
             stack.append((name, True))
             statement = by_name[name]
             if isinstance(statement, Assign):
-                for used in sorted(names(statement.value), reverse=True):
-                    if used in by_name and used not in done:
-                        stack.append((used, False))
+                used = sorted(names(statement.value), reverse=True)
+                stack.extend((n, False) for n in used if n in by_name and n not in done)
     return tuple(done.values())

@@ -147,7 +147,10 @@ class StructureBuilder(ConnectionBuilder):
         for parameter, (text, place) in kind.fixed.items():
             declared = kind.parameters.get(parameter)
             value = read_quantity(
-                text, declared.dimension if declared else None, self.model.units, self.faults,
+                text,
+                declared.dimension if declared else None,
+                self.model.units,
+                self.faults,
                 place,
             )
             if value is not None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import Faults, did_you_mean
+from .evaluate import Value
 from .expressions import Expression, Name, Number
 from .instances import Group, Node
 from .model import ComponentType, DerivedVariable, StateVariable
@@ -36,6 +37,8 @@ class Scope:
     reads: dict[str, Read] = field(default_factory=dict)
     indices: dict[str, Index] = field(default_factory=dict)
     dimensions: dict[str, Dimension | None] = field(default_factory=dict)
+    #: What variables start with before any OnStart; others start at 0.
+    starts: dict[str, Value] = field(default_factory=dict)
 
     def unique(self, words: tuple[str, ...]) -> str:
         """Return an unused identifier made of `words`."""
@@ -79,7 +82,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class _Variables:
-    """The variables of a component type; regimes' own derived variables count too."""
+    """The variables of a component type; regimes' own derived variables count too.
+
+    A Property that the Dynamics assign to is a state, which starts with the property's value.
+    """
 
     states: Mapping[str, StateVariable]
     derived: Mapping[str, DerivedVariable]
@@ -94,8 +100,12 @@ class _Variables:
         for variable in dynamics.variables:
             if variable.exposure is not None:
                 exposed.setdefault(variable.exposure, variable.name)
+        states = {state.name: state for state in dynamics.state_variables}
+        for name in dynamics.assigned() & kind.properties.keys() - states.keys():
+            prop = kind.properties[name]
+            states[name] = StateVariable(name, prop.dimension, None, prop.place)
         return cls(
-            {state.name: state for state in dynamics.state_variables},
+            states,
             {derived.name: derived for derived in dynamics.every_derived()},
             exposed,
         )
@@ -155,7 +165,10 @@ class Symbols:
         variables = self.variables_of(node.type)
         state = variables.states.get(name)
         if state is not None:
-            return Name(scope.variable(node, name, "state", state.dimension))
+            symbol = scope.variable(node, name, "state", state.dimension)
+            if name in node.type.properties:
+                scope.starts.setdefault(symbol, node.values.get(name, 0.0))
+            return Name(symbol)
         derived = variables.derived.get(name)
         if derived is not None:
             return Name(scope.variable(node, name, "derived", derived.dimension))
@@ -236,8 +249,10 @@ class Symbols:
                     holder = holder.parent
             return found
         if kind == "requirement" and not self.copies(node):
-            return self.above(node, name) if node.group is group else self.public_above(
-                group, node, name
+            return (
+                self.above(node, name)
+                if node.group is group
+                else self.public_above(group, node, name)
             )
         return self.seen(group, node, name, kind, via=node.group)
 
@@ -351,12 +366,9 @@ def _is_ancestor(group: Group, other: Group) -> bool:
 
 def unknown(symbols: Symbols, node: Node, name: str, what: str) -> None:
     """Note that `node` needs `name` and nobody supplies it."""
-    known = sorted(
-        {n for holder in _chain(node) for n in (*holder.values, *holder.type.exposures)}
-    )
+    known = sorted({n for holder in _chain(node) for n in (*holder.values, *holder.type.exposures)})
     symbols.faults.error(
-        f"{what} of {node.id or node.type.name!r} needs {name!r}, which nothing around it "
-        f"supplies",
+        f"{what} of {node.id or node.type.name!r} needs {name!r}, which nothing around it supplies",
         node.place,
         did_you_mean(name, known) or f"give it a parent that has {name!r}",
     )

@@ -28,8 +28,14 @@ DYNAMICS_ELEMENTS = (
 ).split()
 
 REDUCTIONS = {
-    "add": "add", "+": "add", "sum": "add", "plus": "add",
-    "multiply": "multiply", "*": "multiply", "product": "multiply", "times": "multiply",
+    "add": "add",
+    "+": "add",
+    "sum": "add",
+    "plus": "add",
+    "multiply": "multiply",
+    "*": "multiply",
+    "product": "multiply",
+    "times": "multiply",
 }
 
 
@@ -223,8 +229,16 @@ class DynamicsReader(AttributeReader):
         )
 
     def _scheme(self, part: Element) -> KineticScheme | None:
-        wanted = ("name", "nodes", "edges", "stateVariable", "edgeSource", "edgeTarget",
-                  "forwardRate", "reverseRate")
+        wanted = (
+            "name",
+            "nodes",
+            "edges",
+            "stateVariable",
+            "edgeSource",
+            "edgeTarget",
+            "forwardRate",
+            "reverseRate",
+        )
         values = [self.required(part, name) for name in wanted]
         given = [value for value in values if value is not None]
         return KineticScheme(part.place, *given) if len(given) == len(values) else None
@@ -249,8 +263,11 @@ def _with_own_locals(regimes: list[Regime]) -> tuple[Regime, ...]:
     return tuple(
         _renamed(
             regime,
-            {v.name: f"{regime.name}.{v.name}" for v in regime.derived_variables
-             if counts[v.name] > 1},
+            {
+                v.name: f"{regime.name}.{v.name}"
+                for v in regime.derived_variables
+                if counts[v.name] > 1
+            },
         )
         for regime in regimes
     )
@@ -282,8 +299,7 @@ def _renamed(regime: Regime, new: dict[str, str]) -> Regime:
         ),
         time_derivatives=tuple(replace(d, value=tree(d.value)) for d in regime.time_derivatives),
         on_conditions=tuple(
-            replace(c, test=tree(c.test), actions=actions(c.actions))
-            for c in regime.on_conditions
+            replace(c, test=tree(c.test), actions=actions(c.actions)) for c in regime.on_conditions
         ),
         on_events=tuple(replace(e, actions=actions(e.actions)) for e in regime.on_events),
     )

@@ -52,7 +52,13 @@ class Dimension:
 
 
 def dimension(
-    m: int = 0, l: int = 0, t: int = 0, i: int = 0, k: int = 0, n: int = 0, j: int = 0
+    m: int = 0,
+    l: int = 0,  # noqa: E741 - LEMS's own letter for length
+    t: int = 0,
+    i: int = 0,
+    k: int = 0,
+    n: int = 0,
+    j: int = 0,
 ) -> Dimension:
     """Return the dimension with these exponents of the base dimensions."""
     return Dimension(tuple(map(Fraction, (m, l, t, i, k, n, j))))

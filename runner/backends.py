@@ -48,29 +48,29 @@ def start_cpp(plan: Plan, request: Request) -> Running:
     if plan.program.schedule == "phases":
         library = build(plan.text, kernel_flags())
         names = plan.buffers
-        return NativePhases(plan.program, library, names, request.threads or 1)  # type: ignore[arg-type]
+        return NativePhases(plan.program, library, names, request.threads or 1)
     library = build(plan.text)
-    return NativeRun(plan.program, library, plan.buffers, plan.random_state)  # type: ignore[arg-type]
+    return NativeRun(plan.program, library, plan.buffers, plan.random_state)
 
 
-def start_numpy(plan: Plan, request: Request) -> Running:
+def start_numpy(plan: Plan, _request: Request) -> Running:
     """Run the generated Python; nothing is compiled."""
-    return NumpyRun(plan.program, plan.text, plan.buffers, plan.random_state)  # type: ignore[arg-type]
+    return NumpyRun(plan.program, plan.text, plan.buffers, plan.random_state)
 
 
-def start_cuda(plan: Plan, request: Request) -> Running:
+def start_cuda(plan: Plan, _request: Request) -> Running:
     """Compile for the GPU (or find in the cache), load and copy everything there."""
-    return CudaRun(plan.program, plan.text, plan.buffers)  # type: ignore[arg-type]
+    return CudaRun(plan.program, plan.text, plan.buffers)
 
 
 #: Flags of CUDA text on the host: no contraction, so that it can be compared.
 ON_HOST = ("-O1", "-march=native", "-ffp-contract=off", "-fno-math-errno")
 
 
-def start_cuda_on_host(plan: Plan, request: Request) -> Running:
+def start_cuda_on_host(plan: Plan, _request: Request) -> Running:
     """Compile CUDA text with the C++ compiler, for a few threads that are fibres."""
     library = build(plan.text, ON_HOST)
-    return CudaHostRun(plan.program, library, plan.buffers)  # type: ignore[arg-type]
+    return CudaHostRun(plan.program, library, plan.buffers)
 
 
 BACKENDS: dict[str, Backend] = {

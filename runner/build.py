@@ -7,10 +7,13 @@ and the cache is bounded in size: the least recently used go first.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import platform
+import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -32,10 +35,11 @@ COMMON = ("-std=c++17", "-shared", "-fPIC", "-Wall", "-Wextra", "-fno-exceptions
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """A C++ compiler: how to call it, and what it calls itself."""
+    """A C++ compiler: how to call it, what tells its versions apart, whose options it takes."""
 
     command: tuple[str, ...]
     version: str
+    clang: bool = False
 
 
 def find_compiler() -> Compiler:
@@ -49,12 +53,18 @@ def find_compiler() -> Compiler:
 @lru_cache(maxsize=8)
 def _find_compiler(chosen: str, path: str) -> Compiler:
     for name in (chosen, "g++", "clang++", "c++"):
-        found = shutil.which(name, path=path) if name else None
+        words = shlex.split(name)
+        found = shutil.which(words[0], path=path) if words else None
         if found is not None:
-            return Compiler((found,), _version((found,)))
-    if find_spec("ziglang") is not None:
-        command = (sys.executable, "-m", "ziglang", "c++")
-        return Compiler(command, _version(command))
+            command = (found, *words[1:])
+            return Compiler(command, _version(found), _takes_clang_options(command))
+    packaged = find_spec("ziglang")
+    if packaged is not None and packaged.origin is not None:
+        # The program itself: `python -m ziglang` would look into the current folder first.
+        program = shutil.which("zig", path=str(Path(packaged.origin).parent))
+        if program is not None:
+            # Generated text uses nothing of C++'s own library, which takes minutes to build.
+            return Compiler((program, "c++", "-nostdlib++"), _version(program), clang=True)
     raise MissingTool(
         "no C++ compiler was found (looked for $CXX, g++, clang++ and c++); install one, or "
         'run: pip install "lemsmith[compiler]", which brings the ziglang package; '
@@ -62,21 +72,27 @@ def _find_compiler(chosen: str, path: str) -> Compiler:
     )
 
 
-def _version(command: tuple[str, ...]) -> str:
-    if len(command) == 1:
-        # The file's own stamp tells versions apart without starting it (20 ms a start).
-        status = os.stat(os.path.realpath(command[0]))
-        return f"{os.path.realpath(command[0])} {status.st_size} {status.st_mtime_ns}"
-    import importlib.metadata
+def _version(program: str) -> str:
+    """Return what tells versions apart without starting the program (20 ms a start)."""
+    real = Path(program).resolve()
+    status = real.stat()
+    return f"{real} {status.st_size} {status.st_mtime_ns}"
 
-    return f"ziglang {importlib.metadata.version('ziglang')}"
+
+def _takes_clang_options(command: tuple[str, ...]) -> bool:
+    name = " ".join(Path(word).name for word in command)
+    if "clang" in name or "g++" in name:
+        # Apple's g++ is clang; others' have a number.
+        return "clang" in name or (sys.platform == "darwin" and name == "g++")
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    return "clang" in done.stdout
 
 
 @lru_cache(maxsize=1)
 def processor() -> str:
     """Return what of this processor decides which instructions may be used."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as lines:
             for line in lines:
                 if line.startswith(("flags", "Features")):
                     return platform.machine() + hashlib.sha256(line.encode()).hexdigest()[:16]
@@ -110,14 +126,16 @@ def kernel_flags() -> tuple[str, ...]:
     nothing here.
     """
     common = ("-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
-    name = Path(find_compiler().command[-1]).name
-    if "clang" in name or name == "c++" and sys.platform == "darwin" or len(
-        find_compiler().command
-    ) > 1:
+    if find_compiler().clang:
         return ("-O2", *common)
     return (
-        "-O2", "-ftree-loop-vectorize", "-fvect-cost-model=unlimited", "-fno-tree-slp-vectorize",
-        "--param", "vect-epilogues-nomask=0", *common,
+        "-O2",
+        "-ftree-loop-vectorize",
+        "-fvect-cost-model=unlimited",
+        "-fno-tree-slp-vectorize",
+        "--param",
+        "vect-epilogues-nomask=0",
+        *common,
     )
 
 
@@ -128,35 +146,83 @@ def build(text: str, flags: tuple[str, ...] = ("-O2", "-ffp-contract=off")) -> P
     """
     compiler = find_compiler()
     options = (*COMMON, *flags, f"-I{HEADERS}")
+    command = (*compiler.command, *options)
     key = hashlib.sha256(
-        "\0".join((text, headers_digest(), compiler.version, processor(), *options)).encode()
-    ).hexdigest()
-    folder = cache_folder()
-    library = folder / f"{key[:40]}.so"
-    if library.exists():
-        os.utime(library)
+        "\0".join((text, headers_digest(), compiler.version, processor(), *command)).encode()
+    ).hexdigest()[:40]
+    folder = writable_cache()
+    library = _intact(folder, key)
+    if library is not None:
         return library
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="build-") as work:
         source = Path(work) / "model.cpp"
         source.write_text(text)
         made = Path(work) / "model.so"
-        command = [*compiler.command, *options, str(source), "-o", str(made), "-lm"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(
+            [*command, str(source), "-o", str(made), "-lm"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=work,
+            env=_environment(folder),
+        )
         if done.returncode != 0:
             kept = folder / f"refused-{key[:12]}.cpp"
             kept.write_text(text)
             raise InternalError(
-                f"the C++ compiler refused generated code (kept as {kept}):\n"
-                + done.stderr[:2000]
+                f"the C++ compiler refused generated code (kept as {kept}):\n" + done.stderr[:2000]
             )
-        source.replace(folder / f"{key[:40]}.cpp")
+        # The name holds a hash of the content: a file that was cut short is not loaded.
+        library = folder / f"{key}-{_digest(made)}.so"
+        source.replace(folder / f"{key}.cpp")
         made.replace(library)
-    _bound(folder)
+    bound(folder)
     return library
 
 
-def _bound(folder: Path) -> None:
+def _intact(folder: Path, key: str) -> Path | None:
+    """Return the library kept under `key`, if its content is what was written."""
+    for path in sorted(folder.glob(f"{key}-*.so")):
+        try:
+            if path.stem == f"{key}-{_digest(path)}":
+                os.utime(path)
+                return path
+            path.unlink()
+        except FileNotFoundError:
+            continue  # another run removed it
+    return None
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return the environment of the compiler: zig keeps what it makes in our cache."""
+    zig = str(folder / "zig")
+    return {"ZIG_GLOBAL_CACHE_DIR": zig, "ZIG_LOCAL_CACHE_DIR": zig, **os.environ}
+
+
+def writable_cache() -> Path:
+    """Return the cache's folder, made if need be; where it cannot be, one for this process."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    except OSError:
+        pass
+    return _passing_folder()
+
+
+@lru_cache(maxsize=1)
+def _passing_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="lemsmith-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def bound(folder: Path) -> None:
     """Remove the least recently used files until the cache is within its limit."""
     entries: list[tuple[float, int, Path]] = []
     for path in folder.iterdir():
@@ -164,7 +230,7 @@ def _bound(folder: Path) -> None:
             status = path.stat()
         except FileNotFoundError:
             continue  # another run removed it
-        if path.is_file():
+        if stat.S_ISREG(status.st_mode):
             entries.append((status.st_mtime, status.st_size, path))
     total = sum(size for _, size, _ in entries)
     for _, size, path in sorted(entries):

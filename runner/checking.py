@@ -1,36 +1,151 @@
-"""Everything wrong with a model, without running it."""
+"""Everything wrong with a model, without running it.
+
+    text -> structure -> types and components -> references -> what would run -> NeuroML's XSD
+
+Each stage adds to the same faults; a later stage leaves out what an earlier one has said of
+the same place, and does not judge what an earlier one could not make sense of.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from ..codegen.lower import schedule_of
+from ..converter.document import Document, Element
 from ..converter.flatten import flatten
+from ..converter.model import Component, Model
 from ..converter.overrides import overridden
-from ..converter.read import read, with_lines
-from ..converter.resolve import has_run, resolve
-from ..converter.simulation import simulation_of
-from ..errors import Fault, Faults, ModelError
+from ..converter.places import about_the_document, place_of_attribute
+from ..converter.read import attribute_place, read, with_lines
+from ..converter.resolve import PACKAGED, has_run, resolve
+from ..converter.simulation import DEFAULT_SEED, Simulation, simulation_of
+from ..errors import Fault, Faults, ModelError, Place
+from .check_references import ReferenceChecker
+from .check_schema import check_schema
+from .check_structure import check_structure
+from .check_unused import check_unused
 from .request import Request
+from .settings import check_outputs
 
 
 def check_one(request: Request) -> tuple[Fault, ...]:
     """Return every fault of one source: text, structure, references, dimensions, paths."""
     try:
-        document = read(
-            request.source, include_dirs=request.include_dirs, confine=request.confine
-        )
+        document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
     except ModelError as error:
         return error.faults
-    faults = Faults()
-    try:
-        model = resolve(overridden(document, request.overrides), faults)
-        runner = model.components.get(model.target or "")
-        if not faults.errors and runner is not None and has_run(runner.type):
-            simulation = simulation_of(model, faults)
-            if simulation is not None and not faults.errors:
-                flatten(
-                    model, simulation, schedule=schedule_of("default"), draw=lambda: 0.5,
-                    faults=faults,
-                )
-    except ModelError as error:
-        faults.found.extend(fault for fault in error.faults if fault not in faults.found)
-    return tuple(with_lines(document, tuple(faults.found)).faults)
+    check = _Check(document, Faults())
+    check.all(request)
+    return tuple(sorted(with_lines(document, check.told()).faults, key=check.position))
+
+
+class _Check:
+    def __init__(self, document: Document, faults: Faults) -> None:
+        self.document = document
+        self.faults = faults
+        self.files = {name: number for number, name in enumerate(document.sources)}
+
+    def all(self, request: Request) -> None:
+        """Run every stage."""
+        faults = self.faults
+        check_structure(self.document, faults, self.own, self.locate)
+        model = self.resolved(request)
+        if model is None:
+            return
+        check_unused(self.document, model, faults, self.own)
+        runs = self.simulation(model)
+        networks = [c for c in model.order if c.type.is_a("network")]
+        fragment = runs is None and not networks
+        ReferenceChecker(model, faults, self.own, self.at, fragment).check()
+        if not faults.errors:
+            for simulation in (runs,) if runs is not None else map(_trial, networks):
+                self.flattened(model, simulation)
+        later = Faults()
+        check_schema(self.document, later, self.own, model.types)
+        # What the schema refuses was often said before, and better.
+        said = {(f.place.file, f.place.line) for f in faults.found if f.place is not None}
+        faults.found.extend(
+            f for f in later.found if f.place and (f.place.file, f.place.line) not in said
+        )
+
+    def resolved(self, request: Request) -> Model | None:
+        """Return the model, None where an override makes no sense."""
+        found = Faults()
+        try:
+            model = resolve(overridden(self.document, request.overrides), found)
+        except ModelError as error:
+            self.add((*found.found, *error.faults))
+            return None
+        self.add(found.found)
+        return model
+
+    def simulation(self, model: Model) -> Simulation | None:
+        """Return what the document's target runs, None where it has no target."""
+        if model.target is None:
+            return None
+        runner = model.components.get(model.target)
+        if runner is None or (not has_run(runner.type) and not self.names_a_target()):
+            return None
+        found = Faults()
+        try:
+            simulation = simulation_of(model, found)
+            if simulation is not None:
+                check_outputs(simulation, found)
+        except ModelError as error:
+            found.found.extend(f for f in error.faults if f not in found.found)
+            simulation = None
+        self.add(found.found)
+        return simulation
+
+    def names_a_target(self) -> bool:
+        """Tell whether the user's own files hold a Target."""
+        return any(
+            isinstance(element, Element) and element.tag == "Target" and self.own(element.place)
+            for element in self.document.elements
+        )
+
+    def flattened(self, model: Model, simulation: Simulation) -> None:
+        """Build what would run: instances, connections, recorded paths."""
+        found = Faults()
+        try:
+            flatten(
+                model, simulation, schedule=schedule_of("default"), draw=lambda: 0.5, faults=found
+            )
+        except ModelError as error:
+            found.found.extend(f for f in error.faults if f not in found.found)
+        self.add(found.found)
+
+    def add(self, found: Sequence[Fault]) -> None:
+        """Add faults, but for those that were noted already of the same place."""
+        said = {f.place for f in self.faults.found if f.severity == "error" and f.place}
+        self.faults.found.extend(f for f in found if f.place is None or f.place not in said)
+
+    def told(self) -> tuple[Fault, ...]:
+        """Return all faults, each once, each with a place."""
+        return tuple(dict.fromkeys(about_the_document(self.document, self.faults.found)))
+
+    def position(self, fault: Fault) -> tuple[int, int, int]:
+        """Return where a fault stands in the order of files and lines."""
+        place = fault.place
+        if place is None:
+            return (-1, 0, 0)
+        return (self.files.get(place.file, len(self.files)), place.line, place.column)
+
+    def own(self, place: Place) -> bool:
+        """Tell whether a place is in the user's own files."""
+        source = self.document.sources.get(place.file)
+        return source is not None and not (
+            source.path is not None and PACKAGED in Path(source.path).parents
+        )
+
+    def at(self, place: Place, name: str) -> Place:
+        return place_of_attribute(self.document, place, name)
+
+    def locate(self, element: Element, name: str) -> Place:
+        return attribute_place(self.document, element, name)
+
+
+def _trial(network: Component) -> Simulation:
+    """Return a run of no length, for what a network without a Simulation would be."""
+    return Simulation(network, 1e-5, 0.0, DEFAULT_SEED, seeded=False)

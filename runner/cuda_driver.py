@@ -74,8 +74,11 @@ def resident_blocks(function: ctypes.c_void_p, threads: int) -> int:
     """Return how many blocks of `threads` one multiprocessor holds at a time."""
     found = ctypes.c_int()
     call(
-        "cuOccupancyMaxActiveBlocksPerMultiprocessor", ctypes.byref(found), function,
-        ctypes.c_int(threads), ctypes.c_size_t(0),
+        "cuOccupancyMaxActiveBlocksPerMultiprocessor",
+        ctypes.byref(found),
+        function,
+        ctypes.c_int(threads),
+        ctypes.c_size_t(0),
     )
     return int(found.value)
 
@@ -91,7 +94,15 @@ def launch(
     pointers = (ctypes.c_void_p * len(arguments))(*(ctypes.addressof(a) for a in arguments))
     one = ctypes.c_uint(1)
     call(
-        "cuLaunchCooperativeKernel", function,
-        ctypes.c_uint(blocks), one, one, ctypes.c_uint(threads), one, one,
-        ctypes.c_uint(0), ctypes.c_void_p(stream), pointers,
+        "cuLaunchCooperativeKernel",
+        function,
+        ctypes.c_uint(blocks),
+        one,
+        one,
+        ctypes.c_uint(threads),
+        one,
+        one,
+        ctypes.c_uint(0),
+        ctypes.c_void_p(stream),
+        pointers,
     )

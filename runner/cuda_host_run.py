@@ -84,9 +84,7 @@ class CudaHostRun:
         )
         sizes = [(ctypes.c_uint * 3)(n, 1, 1) for n in self.grid]
         entry = getattr(self.library, f"{kernel}_host_launch")
-        error = entry(
-            *sizes, ctypes.c_size_t(0), 1, ctypes.c_uint64(self.order), pointers
-        )
+        error = entry(*sizes, ctypes.c_size_t(0), 1, ctypes.c_uint64(self.order), pointers)
         if error:
             message = self.library.ls_host_message().decode()
             raise InternalError(f"generated CUDA text failed on the host: {message}")
@@ -113,9 +111,7 @@ class CudaHostRun:
         """Take up to `steps` steps into `rows` (steps, columns); return how many were taken."""
         wanted = min(steps, steps_of_launch(self.program))
         into = rows if rows.size else np.zeros((1, 1))
-        self.launch(
-            "ls_run", ctypes.c_int64(self.step), ctypes.c_int64(wanted), rows=into
-        )
+        self.launch("ls_run", ctypes.c_int64(self.step), ctypes.c_int64(wanted), rows=into)
         raise_faults(self.program, self.run, self.step)
         self.collect()
         self.run.event_size = 0

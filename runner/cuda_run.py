@@ -73,7 +73,10 @@ def compiled(text: str) -> bytes:
         # pycuda keys its cache by the text after its includes.
         return bytes(
             compiler.compile(
-                text, options=list(FLAGS), no_extern_c=True, cache_dir=str(folder),
+                text,
+                options=list(FLAGS),
+                no_extern_c=True,
+                cache_dir=str(folder),
                 include_dirs=[str(HEADERS)],
             )
         )
@@ -134,9 +137,13 @@ class CudaRun:
         room = NOTED_ROOM if buffers.events.serial else 1
         self.noted = cuda.mem_alloc(8 * room)
         self.state = Run(
-            seed=program.seed % 2**64, fault=NO_FAULT, event_room=EVENT_ROOM,
-            event_times=int(self.event_times), event_ports=int(self.event_ports),
-            noted=int(self.noted), noted_room=room,
+            seed=program.seed % 2**64,
+            fault=NO_FAULT,
+            event_room=EVENT_ROOM,
+            event_times=int(self.event_times),
+            event_ports=int(self.event_ports),
+            noted=int(self.noted),
+            noted_room=room,
         )
         self.run = cuda.mem_alloc(ctypes.sizeof(Run))
         self.put_state()
@@ -147,12 +154,8 @@ class CudaRun:
         work = max((layout.size for layout in program.layouts), default=1)
         connections = max((d.targets.size for d in program.deliveries), default=0)
         work = max(work, min(connections, 65536))
-        per_processor = min(
-            cuda_driver.resident_blocks(f, BLOCK) for f in self.functions.values()
-        )
-        most = per_processor * device.get_attribute(
-            self.cuda.device_attribute.MULTIPROCESSOR_COUNT
-        )
+        per_processor = min(cuda_driver.resident_blocks(f, BLOCK) for f in self.functions.values())
+        most = per_processor * device.get_attribute(self.cuda.device_attribute.MULTIPROCESSOR_COUNT)
         return max(1, min(int(most), -(-work // BLOCK)))
 
     # --- the run's state ------------------------------------------------------------------------

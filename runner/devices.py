@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 
 from ..errors import MissingTool
@@ -54,4 +55,7 @@ def _cuda() -> Device:
         return Device("cuda", False, f"the CUDA driver says: {error}")
     if not names:
         return Device("cuda", False, "no NVIDIA GPU was found")
-    return Device("cuda", True, ", ".join(names))
+    about = ", ".join(names)
+    if shutil.which("nvcc") is None:
+        return Device("cuda", False, f"{about}, but nvcc is not on the PATH: install the toolkit")
+    return Device("cuda", True, about)

@@ -60,7 +60,10 @@ class NativeRun:
         self.program = program
         self.library = ctypes.CDLL(str(library))
         self.library.ls_run.argtypes = [
-            ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_int64,
+            ctypes.c_void_p,
         ]
         self.library.ls_run.restype = ctypes.c_int64
         self.library.ls_record.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
@@ -90,7 +93,8 @@ class NativeRun:
             return np.ascontiguousarray(layout.indices[name.key], dtype=np.int64)
         if name.kind == "list":
             lists: tuple[AdvanceList | CollectList, ...] = (
-                *program.advance_lists, *program.collect_lists,
+                *program.advance_lists,
+                *program.collect_lists,
             )
             listed = next(a for a in lists if a.name == name.owner)
             kind = np.int32 if name.key == "which" else np.int64
@@ -116,15 +120,15 @@ class NativeRun:
         Raises `NumericalError` where a state stopped being finite.
         """
         done = int(
-            self.library.ls_run(
-                self.pointers, ctypes.byref(self.state), steps, rows.ctypes.data
-            )
+            self.library.ls_run(self.pointers, ctypes.byref(self.state), steps, rows.ctypes.data)
         )
         if self.state.error == NOT_FINITE:
             layout = self.program.layouts[self.state.error_population]
             raise not_finite(
-                layout, layout.checked[self.state.error_variable],
-                int(self.state.error_instance), self.state.t,
+                layout,
+                layout.checked[self.state.error_variable],
+                int(self.state.error_instance),
+                self.state.t,
             )
         if self.state.error == TOO_DEEP:
             raise too_deep(self.state.t)
@@ -166,8 +170,9 @@ class NativeRun:
 
 def not_finite(layout: Layout, variable: str, instance: int, time: float) -> NumericalError:
     """Return the error that names component, variable and time."""
-    of = f"{layout.component}" + (f" (instance {instance} of {layout.name})" if (
-        layout.size > 1) else "")
+    of = f"{layout.component}" + (
+        f" (instance {instance} of {layout.name})" if (layout.size > 1) else ""
+    )
     label = layout.labels.get(variable, variable)
     return NumericalError(
         f"the state {label!r} of {of} is no longer a finite number at t = {time:g} s; "

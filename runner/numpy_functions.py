@@ -197,7 +197,13 @@ def flow(rates: list[float], step: float, occupancies: list[float]) -> list[floa
             break
     for _ in range(squarings):
         total = _product(total, total)
-    return [_dot(row, occupancies) for row in total]
+    moved = [_dot(row, occupancies) for row in total]
+    before = after = 0.0
+    for value in occupancies:
+        before += value
+    for value in moved:
+        after += value
+    return [value * before / after for value in moved] if after > 0.0 else moved
 
 
 def _product(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:

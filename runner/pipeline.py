@@ -62,9 +62,7 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
     from ..converter.resolve import resolve
     from .settings import plan_of, simulation_for, start_draws
 
-    document = read(
-        request.source, include_dirs=request.include_dirs, confine=request.confine
-    )
+    document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
     with placed(document) as faults:
         model = resolve(overridden(document, request.overrides), faults)
         faults.raise_errors()
@@ -86,9 +84,7 @@ def load(source: str | Path, **options: Any) -> Model:
     from ..converter.resolve import resolve
 
     request = made(source, **options)
-    document = read(
-        request.source, include_dirs=request.include_dirs, confine=request.confine
-    )
+    document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
     return resolve(overridden(document, request.overrides))
 
 
@@ -96,9 +92,8 @@ def check(sources: Sequence[str | Path], **options: Any) -> tuple[Fault, ...]:
     """Return every fault of every source, warnings included."""
     from .checking import check_one
 
-    return tuple(
-        fault for source in sources for fault in check_one(made(source, **options))
-    )
+    found = (fault for source in sources for fault in check_one(made(source, **options)))
+    return tuple(dict.fromkeys(found))
 
 
 def show(source: str | Path, stage: str, **options: Any) -> str:

@@ -11,20 +11,24 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..codegen.program import Program
+from ..codegen.program import BufferName, Program
 from ..converter.simulation import Display, EventFile, OutputFile
-from ..errors import Fault
-from .build import cache_folder
+from ..errors import Fault, UsageError
+from .build import bound, cache_folder
+from .files import replacing
 from .request import Request, is_text
 
 #: Fields of a request that do not change what is translated.
 RUN_ONLY = ("threads",)
+
+#: Bytes of the hash that a kept plan begins with: one that was cut short is not read.
+HASH_SIZE = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +37,7 @@ class Plan:
 
     program: Program
     text: str
-    buffers: tuple[object, ...]
+    buffers: tuple[BufferName, ...]
     dimensions: Mapping[str, str]  # column path -> LEMS dimension
     units: Mapping[str, str]  # column path -> SI symbol
     outputs: tuple[OutputFile, ...]
@@ -67,11 +71,13 @@ def key_of(request: Request) -> str:
     """Return the name under which the plan of `request` is kept."""
     source = request.source if is_text(request.source) else str(Path(request.source).resolve())
     parts = [package_digest(), str(source)]
-    for name in sorted(Request.__dataclass_fields__):
-        if name not in ("source", *RUN_ONLY):
-            parts.append(f"{name}={getattr(request, name)!r}")
-    if is_text(request.source):
-        parts.append(os.getcwd())
+    parts.extend(
+        f"{name}={getattr(request, name)!r}"
+        for name in sorted(Request.__dataclass_fields__)
+        if name not in ("source", *RUN_ONLY)
+    )
+    if is_text(request.source) or not all(path.is_absolute() for path in request.include_dirs):
+        parts.append(str(Path.cwd()))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 
@@ -90,9 +96,12 @@ def recalled(request: Request) -> Plan | None:
         content = path.read_bytes()
     except OSError:
         return None
+    kept, payload = content[:HASH_SIZE], content[HASH_SIZE:]
+    if hashlib.sha256(payload).digest() != kept:
+        path.unlink(missing_ok=True)
+        return None
     try:
-        # The user's own cache folder holds what we wrote; nothing of a model is unpickled.
-        entry = pickle.loads(content)  # noqa: S301
+        entry = pickle.loads(payload)  # noqa: S301 - our own, from the user's own cache folder
     except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError):
         path.unlink(missing_ok=True)
         return None
@@ -100,7 +109,8 @@ def recalled(request: Request) -> Plan | None:
         return None
     if any(digest(Path(name)) != expected for name, expected in entry.files):
         return None
-    os.utime(path)
+    with suppress(OSError):
+        os.utime(path)
     return entry.plan
 
 
@@ -108,10 +118,8 @@ def remember(request: Request, plan: Plan, files: tuple[Path, ...]) -> None:
     """Keep `plan` for later runs; a cache that cannot be written is no fault."""
     folder = cache_folder()
     entry = _Entry(plan, tuple((str(path.resolve()), digest(path)) for path in files))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False, suffix=".new") as file:
-            pickle.dump(entry, file, protocol=pickle.HIGHEST_PROTOCOL)
-        Path(file.name).replace(folder / f"{key_of(request)}.plan")
-    except OSError:
-        return
+    payload = pickle.dumps(entry, protocol=pickle.HIGHEST_PROTOCOL)
+    with suppress(OSError, UsageError):
+        with replacing(folder / f"{key_of(request)}.plan") as file:
+            file.write(hashlib.sha256(payload).digest() + payload)
+        bound(folder)

@@ -16,11 +16,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.figure import Figure
 
 from .files import replacing
-from .recording import DisplayLine, DisplaySpec, EventTrain, Recording, Trace
+from .recording import CableShape, DisplayLine, DisplaySpec, EventTrain, Recording, Trace
 
 #: Colours for lines that name none, apart for colour-blind eyes too (Okabe and Ito).
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -55,7 +56,7 @@ STYLE: Any = {
 
 
 def write_plots(recording: Recording, folder: str | Path) -> list[Path]:
-    """Draw every Display, and the events if there are any, under `folder`; return the files.
+    """Draw every Display, cells of several compartments and events; return the files.
 
     A model without a Display gets one picture of all its voltages, or of everything.
     """
@@ -65,6 +66,11 @@ def write_plots(recording: Recording, folder: str | Path) -> list[Path]:
         for display in recording.displays or _default_displays(recording):
             name = _free(f"{stem}.{_file_stem(display.title or 'display')}", written)
             written.append(_save(draw_display(recording, display), Path(folder) / name))
+        for shape in recording.cables:
+            if len(shape.diameter) > 1:
+                name = _free(f"{stem}.cell.{_file_stem(shape.name)}", written)
+                figure = draw_cable(shape, potential=shape.potential is not None)
+                written.append(_save(figure, Path(folder) / name))
         trains = [train for train in recording.events if len(train.times)]
         if trains:
             end = float(recording.time[-1]) if len(recording.time) else None
@@ -94,6 +100,36 @@ def draw_display(recording: Recording, display: DisplaySpec) -> Figure:
         axes.legend(**place)
     elif len(display.lines) > LEGEND:
         axes.set_title(f"{len(display.lines)} lines", loc="right", fontsize=9, color="#666666")
+    return figure
+
+
+def draw_cable(shape: CableShape, *, potential: bool = False) -> Figure:
+    """Return a cell drawn as it lies in space, in the plane of its two longest extents.
+
+    Widths are those of the compartments; with `potential` colours are the potentials reached.
+    """
+    points = 1e6 * np.concatenate([shape.start, shape.end])
+    spread = np.ptp(points, axis=0)
+    across, up = sorted(sorted(range(3), key=lambda axis: -spread[axis])[:2])
+    figure, axes = _figure(shape.name)
+    lines = 1e6 * np.stack([shape.start[:, [across, up]], shape.end[:, [across, up]]], axis=1)
+    scale = 260.0 / max(float(spread.max()), 1e-9)  # points of the page per um, about
+    widths = np.maximum(1e6 * shape.diameter * scale, 0.5)
+    drawn = LineCollection(list(lines), linewidths=widths, capstyle="butt")
+    if potential and shape.potential is not None:
+        drawn.set_array(1e3 * shape.potential)
+        drawn.set_cmap("viridis")
+        figure.colorbar(drawn, ax=axes, label="potential at the end (mV)")
+    else:
+        drawn.set_color(PALETTE[0])
+    axes.add_collection(drawn)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.autoscale_view()
+    axes.set_xlabel(f"{'xyz'[across]} (µm)")
+    axes.set_ylabel(f"{'xyz'[up]} (µm)")
+    many = f"{len(shape.diameter)} compartments"
+    told = many if shape.cells == 1 else f"{many}, {shape.cells} cells"
+    axes.set_title(told, loc="right", fontsize=9, color="#666666", weight="normal")
     return figure
 
 

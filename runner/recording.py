@@ -128,6 +128,22 @@ class DisplaySpec:
     lines: tuple[DisplayLine, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CableShape:
+    """Where the compartments of one kind of cell lie: ends (c, 3) and diameters (c,) [m].
+
+    `potential` (c,) is that of each compartment of the first cell at the end of the run [V],
+    where the backend tells.
+    """
+
+    name: str
+    cells: int
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    diameter: NDArray[np.float64]
+    potential: NDArray[np.float64] | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Recording:
     """What a run recorded.
@@ -143,6 +159,7 @@ class Recording:
     output_files: tuple[OutputFileSpec, ...] = ()
     event_files: tuple[EventFileSpec, ...] = ()
     displays: tuple[DisplaySpec, ...] = ()
+    cables: tuple[CableShape, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     source: str = ""
 

@@ -12,8 +12,17 @@ from ..errors import Faults, UsageError, did_you_mean
 
 BACKENDS = ("cpp", "numpy", "cuda", "cuda-on-host")
 METHODS = (
-    "default", "jlems", "euler", "rk2", "rk4", "exponential_euler", "exact", "neuron", "cn",
-    "cvode", "reference",
+    "default",
+    "jlems",
+    "euler",
+    "rk2",
+    "rk4",
+    "exponential_euler",
+    "exact",
+    "neuron",
+    "cn",
+    "cvode",
+    "reference",
 )
 PRECISIONS = ("double", "single", "mixed")
 EVENTS = ("grid", "exact")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..codegen.program import Program
+from ..codegen.program import BufferName, Program
 from ..codegen.random_numbers import JavaRandom, uniform
 from ..converter.model import Component, Model
 from ..converter.simulation import Display, EventFile, Line, OutputFile, Simulation, simulation_of
@@ -107,9 +107,8 @@ def _every_v(model: Model, target: Component) -> Display:
             )
             lines.append(Line(f"{population.id}_{number}", path, population.place, 1.0))
     if not lines:
-        for name in ("v", "V"):
-            if name in target.type.exposures:
-                lines.append(Line(name, name, target.place, 1.0))
+        own = (name for name in ("v", "V") if name in target.type.exposures)
+        lines.extend(Line(name, name, target.place, 1.0) for name in own)
     return Display(target.id or "model", (0.0, 0.0, 0.0, 0.0), 1.0, tuple(lines))
 
 
@@ -118,7 +117,7 @@ def plan_of(
     simulation: Simulation,
     program: Program,
     text: str,
-    buffers: tuple[object, ...],
+    buffers: tuple[BufferName, ...],
     draws: Draws,
     faults: Faults,
 ) -> Plan:
@@ -134,8 +133,11 @@ def plan_of(
             for c in columns
             if c.dimension is not None and c.dimension != NONE
         },
-        units={c.path: str(c.dimension) for c in columns
-               if c.dimension is not None and c.dimension != NONE},
+        units={
+            c.path: str(c.dimension)
+            for c in columns
+            if c.dimension is not None and c.dimension != NONE
+        },
         outputs=simulation.outputs,
         event_files=simulation.events,
         displays=simulation.displays,

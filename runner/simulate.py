@@ -7,15 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
+from ..codegen.program import Program
 from ..converter.network import Array
 from ..errors import Interrupted, NumericalError
 from .backends import Running
 from .files import joined
 from .plan import Plan
 from .recording import (
+    CableShape,
     DisplayLine,
     DisplaySpec,
     EventFileSpec,
@@ -46,7 +49,7 @@ def interruptible() -> Iterator[_Stop]:
         yield stop
         return
 
-    def ask(signum: int, frame: object) -> None:
+    def ask(_signum: int, _frame: object) -> None:
         stop.requested = True
 
     before = signal.signal(signal.SIGINT, ask)
@@ -84,10 +87,35 @@ def simulate(
                 chunk = max(1, int(chunk * CHUNK_SECONDS / took))
             if progress is not None:
                 progress(done / steps, f"t = {running.time:.4g} s")
-    recording = recorded(plan, request, rows[: done + 1], running.events())
+    recording = replace(
+        recorded(plan, request, rows[: done + 1], running.events()),
+        cables=cable_shapes(plan.program, running),
+    )
     if done < steps:
         raise Interrupted(recording)
     return recording
+
+
+def cable_shapes(program: Program, running: Running) -> tuple[CableShape, ...]:
+    """Return the shapes of the program's cells, with the potentials reached."""
+    found = []
+    stored = getattr(running, "variables", {})
+    for layout in program.layouts:
+        cable = layout.cable
+        if cable is None:
+            continue
+        v = stored.get((layout.name, cable.state))
+        found.append(
+            CableShape(
+                layout.name.removesuffix("_compartments"),
+                cable.cells,
+                cable.start,
+                cable.end,
+                cable.diameter,
+                None if v is None else np.array(v[:: cable.cells], dtype=np.float64),
+            )
+        )
+    return tuple(found)
 
 
 def check_rows(plan: Plan, rows: Array, start: int, stop: int) -> None:
@@ -111,15 +139,16 @@ def times(step: float, rows: int) -> Array:
     return np.concatenate([[0.0], np.cumsum(np.full(rows - 1, step))])
 
 
-def recorded(
-    plan: Plan, request: Request, rows: Array, events: list[list[float]]
-) -> Recording:
+def recorded(plan: Plan, request: Request, rows: Array, events: list[list[float]]) -> Recording:
     """Return rows and events as a recording, with names and units."""
     program = plan.program
     traces = tuple(
         Trace(
-            column.name, column.path, plan.dimensions.get(column.path, ""),
-            plan.units.get(column.path, ""), rows[:, n],
+            column.name,
+            column.path,
+            plan.dimensions.get(column.path, ""),
+            plan.units.get(column.path, ""),
+            rows[:, n],
         )
         for n, column in enumerate(program.columns)
     )
@@ -151,10 +180,13 @@ def recorded(
         ),
         displays=tuple(
             DisplaySpec(
-                d.title, *d.region, d.time_scale or 1.0,
+                d.title,
+                *d.region,
+                d.time_scale or 1.0,
                 tuple(
-                    DisplayLine(line.id, line.quantity, line.scale or 1.0, line.color,
-                                line.time_scale)
+                    DisplayLine(
+                        line.id, line.quantity, line.scale or 1.0, line.color, line.time_scale
+                    )
                     for line in d.lines
                 ),
             )
@@ -173,6 +205,4 @@ def recorded(
 
 
 def _port(plan: Plan, select: str, name: str) -> str:
-    return next(
-        (p.port for p in plan.program.ports if p.path == select and p.name == name), ""
-    )
+    return next((p.port for p in plan.program.ports if p.path == select and p.name == name), "")

@@ -6,7 +6,7 @@ from ..codegen.emit import emit
 from ..codegen.lower import lower, schedule_of
 from ..codegen.program import show_program
 from ..converter.flatten import flatten
-from ..converter.optimise import optimise
+from ..converter.optimise import explained, optimise
 from ..converter.overrides import overridden
 from ..converter.read import read
 from ..converter.resolve import resolve
@@ -24,9 +24,7 @@ def show_stage(request: Request, stage: str, *, explain: bool = False) -> str:
     """Return the form of a model at `stage` as text."""
     if stage not in STAGES:
         raise UsageError(f"no stage is called {stage!r}; there are {', '.join(STAGES)}")
-    document = read(
-        request.source, include_dirs=request.include_dirs, confine=request.confine
-    )
+    document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
     if stage == "document":
         return show_document(document)
     with placed(document) as faults:
@@ -36,14 +34,12 @@ def show_stage(request: Request, stage: str, *, explain: bool = False) -> str:
             return show_model(model)
         simulation = simulation_for(model, request, faults)
         draws = start_draws(simulation, request)
-        network = optimise(
-            flatten(
-                model, simulation, schedule=schedule_of(request.method), draw=draws.next,
-                faults=faults,
-            )
-        )
+        schedule = schedule_of(request.method)
+        flat = flatten(model, simulation, schedule=schedule, draw=draws.next, faults=faults)
+        network = optimise(flat)
         if stage == "network":
-            return show_network(network)
+            text = show_network(network)
+            return f"{explained(flat)}\n\n{text}" if explain else text
         program = lower(network, request.method)
         if stage == "program":
             return show_program(program)

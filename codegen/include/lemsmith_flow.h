@@ -11,11 +11,10 @@
 #define LS_FLOW_FN static inline
 #endif
 
-// Advance occupancies x (n) by exp(a * dt); a (n x n) is overwritten, work holds 2 n n.
+// Let exp(a * dt) act on x (n); a (n x n) is overwritten, work holds 2 n n.
 //
-// Scaling and squaring with a Taylor sum until terms vanish; the columns of a sum to zero,
-// so occupancies are conserved to rounding.
-LS_FLOW_FN void ls_flow(int n, double *a, double dt, double *x, double *work) {
+// Scaling and squaring with a Taylor sum until terms vanish.
+LS_FLOW_FN void ls_exponential(int n, double *a, double dt, double *x, double *work) {
     double norm = 0.0;
     for (int i = 0; i < n * n; i++) {
         a[i] *= dt;
@@ -63,6 +62,38 @@ LS_FLOW_FN void ls_flow(int n, double *a, double dt, double *x, double *work) {
         row[i] = v;
     }
     memcpy(x, row, sizeof(double) * n);
+}
+
+// Advance occupancies x (n) by exp(a * dt), as ls_exponential.
+//
+// The columns of a sum to zero and those of exp(a * dt) to one, but for rounding that squaring
+// magnifies: the sum is put back.
+LS_FLOW_FN void ls_flow(int n, double *a, double dt, double *x, double *work) {
+    double before = 0.0, after = 0.0;
+    for (int i = 0; i < n; i++) before += x[i];
+    ls_exponential(n, a, dt, x, work);
+    for (int i = 0; i < n; i++) after += x[i];
+    if (!(after > 0.0)) return;
+    for (int i = 0; i < n; i++) x[i] = x[i] * before / after;
+}
+
+// Put into x (n) the increment over dt of y' = a y + b, where f = a y + b is the present
+// derivative: dt phi1(dt a) f, the last column of an exponential.
+LS_FLOW_FN void ls_linear(int n, const double *a, const double *f, double dt, double *x) {
+    double m[1024], y[32], work[2048];
+    double size = 0.0, most = 0.0;
+    for (int i = 0; i < n * n; i++) size = fmax(size, fabs(a[i]));
+    for (int i = 0; i < n; i++) most = fmax(most, fabs(f[i]));
+    const double unit = (most > 0.0 && size > 0.0) ? most / size : 1.0;
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) m[i * (n + 1) + j] = a[i * n + j];
+        m[i * (n + 1) + n] = f[i] / unit;
+        y[i] = 0.0;
+    }
+    for (int j = 0; j <= n; j++) m[n * (n + 1) + j] = 0.0;
+    y[n] = 1.0;
+    ls_exponential(n + 1, m, dt, y, work);
+    for (int i = 0; i < n; i++) x[i] = y[i] * unit;
 }
 
 // The same by backward Euler, as NEURON's sparse method does: x becomes (1 - a dt)^-1 x.

@@ -36,10 +36,8 @@ template <typename T> LS_FN T ls_power4(T x) { return (x * x) * (x * x); }
 
 // --- conditions located inside a step ------------------------------------------------------
 
-// Crossings that one instance may make in one step, halvings per crossing, and the fraction of
-// a step to which a crossing is located.
+// Crossings that one instance may make in one step, and points tried per crossing.
 enum { LS_CROSSINGS = 10000, LS_BRACKETS = 200 };
-#define LS_RESOLUTION 1e-13
 
 // Tell whether a condition is false before and true after; `results` are pairs of truth and
 // gap. The gaps of the conditions that cross are put into `low` and `high`, the largest first.
@@ -57,24 +55,38 @@ LS_FN bool ls_crosses(int n, const T *before, const T *after, T *low, T *high) {
     return found;
 }
 
-// The largest gap of the conditions that were false before: how far the nearest is from true.
-template <typename T> LS_FN T ls_largest_gap(int n, const T *before, const T *after) {
+// The largest gap of the conditions marked in `on`: how far the nearest is from true.
+template <typename T> LS_FN T ls_largest_gap(int n, const bool *on, const T *after) {
     T largest = -HUGE_VAL;
     for (int k = 0; k < n; k++)
-        if (before[2 * k] == 0 && after[2 * k + 1] > largest) largest = after[2 * k + 1];
+        if (on[k] && after[2 * k + 1] > largest) largest = after[2 * k + 1];
     return largest;
 }
 
-// The next point to try between two ends: false position, every third time the middle.
-template <typename T> LS_FN T ls_between(T low, T high, T low_gap, T high_gap, int k) {
+// How closely a crossing is located: a tiny fraction of a step, but no closer than the time
+// itself can be told apart.
+template <typename T> LS_FN T ls_resolution(T now, T dt) {
+    return sizeof(T) == 8 ? (T)1e-13 * dt + (T)4.5e-16 * (now + dt)
+                          : (T)1e-6 * dt + (T)2.4e-7 * (now + dt);
+}
+
+// The next point to try between two ends: false position, then a point just beyond the last
+// one, which closes the bracket once false position has converged, now and then the middle.
+template <typename T>
+LS_FN T ls_between(T low, T high, T low_gap, T high_gap, int k, int side, T near) {
     const T middle = low + (T)0.5 * (high - low);
-    if (k % 3 == 2 || !(low_gap < 0) || !(high_gap > 0) || !(low_gap > -HUGE_VAL)) return middle;
-    T at = low + (high - low) * (low_gap / (low_gap - high_gap));
+    // A condition that is about to hold at the very start (the end of a refractory time).
+    if (k == 0 && low_gap == 0) return low + near < high ? low + near : middle;
+    // One that holds only just at the end (a pulse that starts on the grid).
+    if (k == 0 && high_gap == 0) return high - near > low ? high - near : middle;
+    if (k % 2 == 1 && side != 0) {
+        const T beyond = side < 0 ? low + near : high - near;
+        if (beyond > low && beyond < high) return beyond;
+    }
+    if (k % 8 == 6 || !(low_gap < 0) || !(high_gap > 0) || !(low_gap > -HUGE_VAL)) return middle;
+    const T at = low + (high - low) * (low_gap / (low_gap - high_gap));
     // Stay off the ends, so that the bracket shrinks from both sides.
-    const T edge = (T)1e-14 * (high - low);
-    if (!(at > low + edge)) at = low + edge;
-    if (!(at < high - edge)) at = high - edge;
-    return at;
+    return at > low && at < high ? at : middle;
 }
 
 #include "lemsmith_flow.h"

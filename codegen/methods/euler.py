@@ -7,7 +7,7 @@ from ...converter.network import Population
 from .updates import DT, Groups, Slopes, Update
 
 
-def euler(population: Population, slopes: Slopes) -> Groups:
+def euler(population: Population, slopes: Slopes) -> Groups:  # noqa: ARG001 - methods are called alike
     """Return x + dt f(x, t) for every state."""
     updates = tuple(
         Update(d.state, Binary("+", Name(d.state), Binary("*", DT, d.value)), d.guard)

@@ -56,9 +56,7 @@ def exponential_step(
     return simplify(Binary("+", Name(state), Binary("*", increment, Call("phi", (exponent,)))))
 
 
-def over_slope(
-    population: Population, value: Expression, found: Expression
-) -> Expression | None:
+def over_slope(population: Population, value: Expression, found: Expression) -> Expression | None:
     """Return value / found where it can be written without a quotient, else None."""
     bottom, sign = _unsigned(found)
     match value:

@@ -23,9 +23,9 @@ def structured(population: Population, slopes: Slopes) -> Groups:
     if not layers:
         return ()
     *outer, inner = layers
-    before = tuple(_group(population, layer, slopes, HALF_DT) for layer in outer)
-    middle = _group(population, inner, slopes, DT)
-    after = tuple(_group(population, layer, slopes, HALF_DT) for layer in reversed(outer))
+    before = tuple(group_of(population, layer, slopes, HALF_DT) for layer in outer)
+    middle = group_of(population, inner, slopes, DT)
+    after = tuple(group_of(population, layer, slopes, HALF_DT) for layer in reversed(outer))
     return (*before, middle, *after)
 
 
@@ -37,10 +37,10 @@ def staggered(
     That layer's half steps of two neighbouring steps see the same values and are one.
     """
     first, *outer = layers[:-1]
-    before = tuple(_group(population, layer, slopes, HALF_DT) for layer in outer)
-    after = tuple(_group(population, layer, slopes, HALF_DT) for layer in reversed(outer))
-    opening = _group(population, first, slopes, DT)
-    middle = _group(population, layers[-1], slopes, DT)
+    before = tuple(group_of(population, layer, slopes, HALF_DT) for layer in outer)
+    after = tuple(group_of(population, layer, slopes, HALF_DT) for layer in reversed(outer))
+    opening = group_of(population, first, slopes, DT)
+    middle = group_of(population, layers[-1], slopes, DT)
     return (opening, *before, middle, *after)
 
 
@@ -49,7 +49,7 @@ def late_steps(
 ) -> dict[str, Expression]:
     """Return how each state of the outermost layer gets half a step on."""
     found: dict[str, Expression] = {}
-    for update in _group(population, layer, slopes, HALF_DT):
+    for update in group_of(population, layer, slopes, HALF_DT):
         value = update.value
         if update.guard is not None:
             value = Choose(update.guard, value, found.get(update.state, Name(update.state)))
@@ -76,9 +76,7 @@ def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], 
     linear = {state for state in rates if is_linear(population, slopes, state)}
     # Plain decays cost a product: two half steps of them are cheaper than anything else.
     decays = {
-        state
-        for state in linear
-        if uses[state] <= {state} and is_decay(population, slopes, state)
+        state for state in linear if uses[state] <= {state} and is_decay(population, slopes, state)
     }
     remaining = sorted(
         rates, key=lambda state: (state not in decays, users[state], state in linear)
@@ -87,10 +85,7 @@ def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], 
     while remaining:
         layer: list[str] = []
         for state in remaining:
-            apart = all(
-                other not in uses[state] and state not in uses[other]
-                for other in layer
-            )
+            apart = all(other not in uses[state] and state not in uses[other] for other in layer)
             if apart:
                 layer.append(state)
         layers.append(tuple(sorted(layer)))
@@ -117,9 +112,10 @@ def is_decay(population: Population, slopes: Slopes, state: str) -> bool:
     )
 
 
-def _group(
+def group_of(
     population: Population, layer: tuple[str, ...], slopes: Slopes, step: Expression
 ) -> tuple[Update, ...]:
+    """Return the exponential steps of a layer's states."""
     return tuple(
         Update(d.state, exponential_step(population, d, slopes, step), d.guard)
         for d in population.derivatives

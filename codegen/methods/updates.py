@@ -23,6 +23,25 @@ class Update:
 
 Groups = tuple[tuple[Update, ...], ...]
 
+
+@dataclass(frozen=True, slots=True)
+class Propagation:
+    """The exact step of a linear system x' = A x + b by whatever dt.
+
+    `modes` are (guard, entries of A by row and column, present derivatives), the first while
+    no guard holds; state i counts in units of `scales[i]`, which keep A's entries alike.
+    """
+
+    states: tuple[str, ...]
+    modes: tuple[
+        tuple[Expression | None, Mapping[tuple[int, int], Expression], tuple[Expression, ...]],
+        ...,
+    ]
+    scales: tuple[float, ...]
+
+
+Group = tuple[Update, ...] | Propagation
+
 #: Derivatives of collected sums: (sum, state of the population) -> symbol that holds it.
 Slopes = Mapping[tuple[str, str], str]
 

@@ -10,12 +10,12 @@ import jinja2
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    # Generated text is C, not HTML; every line in it was written by our printers.
+
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701
+        autoescape=False,  # noqa: S701 - C, not HTML, and every line is our printers'
     )
 
 

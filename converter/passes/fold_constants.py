@@ -75,8 +75,9 @@ def _statements(
             done.append(Assign(statement.variable, fold(substitute(statement.value, known))))
         elif isinstance(statement, When):
             done.append(
-                When(fold(substitute(statement.condition, known)),
-                     _statements(statement.body, known))
+                When(
+                    fold(substitute(statement.condition, known)), _statements(statement.body, known)
+                )
             )
         else:
             done.append(statement)
@@ -95,7 +96,7 @@ def fold(tree: Expression) -> Expression:
 
 def _reciprocal(node: Expression) -> Expression:
     match node:
-        case Binary("/", left, Number(value)) if value not in (0.0,) and _finite(1.0 / value):
+        case Binary("/", left, Number(value)) if value != 0.0 and _finite(1.0 / value):
             return simplify(Binary("*", left, Number(1.0 / value)))
         case _:
             return node

@@ -7,6 +7,7 @@ where it says the same.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from ..evaluate import UnknownName, evaluate
@@ -34,28 +35,22 @@ def guard_singularities(network: Network) -> Network:
 
 
 def _guarded(population: Population) -> Population:
-    inner = {
-        a.variable: a.value
-        for a in population.assignments
-        if isinstance(a, Assign) and not names(a.value) & {a.variable}
-    }
     assignments = tuple(
-        Assign(a.variable, guard(a.value, inner)) if isinstance(a, Assign) else a
+        Assign(a.variable, guard(a.value)) if isinstance(a, Assign) else a
         for a in population.assignments
     )
-    derivatives = tuple(replace(d, value=guard(d.value, inner)) for d in population.derivatives)
+    derivatives = tuple(replace(d, value=guard(d.value)) for d in population.derivatives)
     return replace(population, assignments=assignments, derivatives=derivatives)
 
 
-def guard(tree: Expression, definitions: dict[str, Expression] | None = None) -> Expression:
+def guard(tree: Expression) -> Expression:
     """Return `tree` with x / (exp(x) - 1) in all its spellings as exprelr(x).
 
     >>> from ..expressions import parse, show
     >>> show(guard(parse("r * x / (1 - exp(0 - x))")))
     'r * exprelr(-x)'
     """
-    result = rewrite(simplify(tree), _quotient)
-    return rewrite(result, lambda node: _case(node, definitions or {}))
+    return rewrite(rewrite(simplify(tree), _quotient), _case)
 
 
 def _quotient(node: Expression) -> Expression:
@@ -116,14 +111,16 @@ def _ratio(factor: Expression, exponent: Expression) -> float | None:
         return None
     ratios: list[float] = []
     for point in range(6):
-        values = {s: 0.3717 + 0.6181 * ((point + 1) * (k + 1) % 7) - 1.9 * (point % 2)
-                  for k, s in enumerate(symbols)}
+        values = {
+            s: 0.3717 + 0.6181 * ((point + 1) * (k + 1) % 7) - 1.9 * (point % 2)
+            for k, s in enumerate(symbols)
+        }
         try:
             top = float(evaluate(factor, values))
             bottom = float(evaluate(exponent, values))
         except (UnknownName, KeyError):
             return None
-        if bottom == 0 or top != top or bottom != bottom:
+        if bottom == 0 or math.isnan(top) or math.isnan(bottom):
             return None
         ratios.append(top / bottom)
     first = ratios[0]
@@ -132,7 +129,7 @@ def _ratio(factor: Expression, exponent: Expression) -> float | None:
     return round(first, 15) if abs(first - round(first)) < 1e-13 else first
 
 
-def _case(node: Expression, definitions: dict[str, Expression]) -> Expression:
+def _case(node: Expression) -> Expression:
     """Drop an author's own case for the singular point where exprelr covers it."""
     match node:
         case Choose(Binary("!=", Name() as x, Number(0.0)), then, otherwise):

@@ -93,8 +93,9 @@ def _merged(network: Network, part: Population) -> Network:
             for r in network.records
         ),
         event_records=tuple(
-            replace(r, population=parent.name, port=names.ports[r.port],
-                    instance=int(place[r.instance]))
+            replace(
+                r, population=parent.name, port=names.ports[r.port], instance=int(place[r.instance])
+            )
             if r.population == part.name
             else r
             for r in network.event_records
@@ -130,7 +131,10 @@ def _joined(parent: Population, part: Population, order: Index) -> tuple[Populat
         symbols[name] = Name(new)
         initial = variable.initial
         variables[new] = Variable(
-            new, variable.kind, variable.dimension, f"{part.component}/{variable.label}",
+            new,
+            variable.kind,
+            variable.dimension,
+            f"{part.component}/{variable.label}",
             initial if isinstance(initial, float) else initial[order],
         )
         units[new] = variable.dimension
@@ -195,9 +199,7 @@ def _joined(parent: Population, part: Population, order: Index) -> tuple[Populat
         handlers={
             **parent.handlers,
             **{
-                handlers[name]: tuple(
-                    renamed_statement(s, symbols, ports, handlers) for s in body
-                )
+                handlers[name]: tuple(renamed_statement(s, symbols, ports, handlers) for s in body)
                 for name, body in part.handlers.items()
             },
         },

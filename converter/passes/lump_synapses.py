@@ -50,7 +50,7 @@ def lump_synapses(network: Network) -> Network:
 def _lumpable(network: Network, part: Population) -> bool:
     if part.parent is None or part.size == 0 or "parent" not in part.indices:
         return False
-    if part.flows or part.conditions or part.ports and _heard(network, part):
+    if part.flows or part.conditions or (part.ports and _heard(network, part)):
         return False
     states = {d.state for d in part.derivatives}
     if not states or any(d.guard is not None for d in part.derivatives):
@@ -74,9 +74,7 @@ def _lumpable(network: Network, part: Population) -> bool:
         if not _linear(tree, states, arrays):
             return False
     targets = {p.handler for p in network.projections if p.target == part.name}
-    return all(
-        _additive(part.handlers[handler], states, inlined) for handler in targets
-    ) and all(
+    return all(_additive(part.handlers[handler], states, inlined) for handler in targets) and all(
         variable.initial == 0 or name in states
         for name, variable in part.variables.items()
         if variable.kind == "state"
@@ -135,7 +133,7 @@ def _linear(tree: Expression, states: set[str], arrays: set[str]) -> bool:
         return False
     if any(names(slope) & (states | arrays) for slope in slopes):
         return False
-    rest = simplify(substitute(tree, {state: ZERO for state in states}))
+    rest = simplify(substitute(tree, dict.fromkeys(states, ZERO)))
     return rest == ZERO or _is_zero(rest)
 
 
@@ -241,7 +239,9 @@ def _replaced(
         }
         values = {n: v[p.target_index] for n, v in arrays.items() if n in used}
         return replace(
-            p, target=made.name, target_index=index[p.target_index],
+            p,
+            target=made.name,
+            target_index=index[p.target_index],
             values={**p.values, **values},
         )
 
@@ -262,7 +262,8 @@ def _replaced(
                 else a
                 for a in population.assignments
             )
-            population = replace(population, assignments=assignments)
+            populations.append(replace(population, assignments=assignments))
+            continue
         populations.append(population)
     return replace(
         network,

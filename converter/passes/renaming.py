@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ..expressions import Expression, Name, names, substitute
 from ..network import (
@@ -55,13 +56,15 @@ def renamed_statement(
 
 def renamed_flow(flow: Flow, renames: Renames) -> Flow:
     """Return `flow` with its states and rates replaced."""
-    return Flow(
-        tuple(renamed_symbol(s, renames) for s in flow.states),
-        tuple(
+    return replace(
+        flow,
+        states=tuple(renamed_symbol(s, renames) for s in flow.states),
+        edges=tuple(
             (a, b, renamed_symbol(f, renames), renamed_symbol(r, renames))
             for a, b, f, r in flow.edges
         ),
     )
+
 
 def renamed_derivative(derivative: Derivative, renames: Renames) -> Derivative:
     """Return `derivative` with symbols replaced."""

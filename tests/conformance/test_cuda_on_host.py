@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
 import pytest
 from corpus import ABSENT, EXAMPLES
+from lemsmith.codegen import device_events
 from lemsmith.codegen.device_events import events_of
 from lemsmith.errors import NumericalError, UsageError
-from lemsmith.runner.backends import FAST, ON_HOST
-from lemsmith.runner.build import build
+from lemsmith.runner.backends import ON_HOST
+from lemsmith.runner.build import build, kernel_flags
 from lemsmith.runner.cuda_host_run import CudaHostRun
 from lemsmith.runner.native_phases import NativePhases
 from lemsmith.runner.pipeline import run, translate
 from lemsmith.runner.request import made
 
 #: Flags of C++ without contraction of a*b+c.
-APART = (*(flag for flag in FAST if "contract" not in flag), "-ffp-contract=off")
+APART = (*(flag for flag in kernel_flags() if "contract" not in flag), "-ffp-contract=off")
 
 #: The single-compartment examples. Ex18 leaves the finite numbers in C++ as well.
 SINGLE = (
@@ -239,3 +241,58 @@ def test_a_state_that_is_no_longer_finite_is_named_with_component_and_time():
 def test_the_reference_s_order_of_steps_is_refused_by_name():
     with pytest.raises(UsageError, match="jlems"):
         run(network(), backend="cuda-on-host", method="jlems")
+
+
+# --- events one by one ------------------------------------------------------------------------
+
+RELAYS = """<Lems><Target component="sim"/>
+<Include file="NeuroMLCoreDimensions.xml"/><Include file="Simulation.xml"/>
+<ComponentType name="clock"><Parameter name="period" dimension="time"/>
+<EventPort name="out" direction="out"/><Dynamics><StateVariable name="next" dimension="time"/>
+<OnStart><StateAssignment variable="next" value="period"/></OnStart>
+<OnCondition test="t .geq. next"><StateAssignment variable="next" value="next + period"/>
+<EventOut port="out"/></OnCondition></Dynamics></ComponentType>
+<ComponentType name="relay"><EventPort name="in" direction="in"/>
+<EventPort name="out" direction="out"/><Exposure name="x" dimension="none"/>
+<Dynamics><StateVariable name="x" dimension="none" exposure="x"/>
+<OnEvent port="in"><StateAssignment variable="x" value="0.5 * x + 1"/>SENDS</OnEvent></Dynamics>
+</ComponentType>
+<ComponentType name="conn"><Path name="from"/><Path name="to"/>
+<Parameter name="delay" dimension="time"/><Structure><With instance="from" as="a"/>
+<With instance="to" as="b"/><EventConnection from="a" to="b" delay="delay"/></Structure>
+</ComponentType>
+<ComponentType name="box"><Children name="clocks" type="clock"/>
+<Children name="relays" type="relay"/><Children name="conns" type="conn"/></ComponentType>
+<box id="b"><clock id="c0" period="1ms"/><clock id="c1" period="1.5ms"/>
+<relay id="r0"/><relay id="r1"/><relay id="r2"/>
+<conn id="k0" from="c0" to="r0" delay="0ms"/><conn id="k1" from="c1" to="r0" delay="0.3ms"/>
+<conn id="k2" from="r0" to="r1" delay="0ms"/><conn id="k3" from="r1" to="r2" delay="0.2ms"/>
+<conn id="k4" from="r0" to="r2" delay="0ms"/></box>
+<Simulation id="sim" length="20ms" step="0.1ms" target="b"><OutputFile id="of" fileName="x.dat">
+<OutputColumn id="x0" quantity="r0/x"/><OutputColumn id="x1" quantity="r1/x"/>
+<OutputColumn id="x2" quantity="r2/x"/></OutputFile>
+<EventOutputFile id="ev" fileName="m.spikes" format="TIME_ID">
+<EventSelection id="0" select="r2" eventPort="out"/></EventOutputFile></Simulation></Lems>"""
+
+
+def relays(sends=""):
+    return RELAYS.replace("SENDS", sends)
+
+
+def test_events_that_handlers_send_cascade_as_in_cpp():
+    source = relays('<EventOut port="out"/>')
+    assert events_of(plans(source)[1].program).serial
+    assert_same(source, 200)
+
+
+@pytest.mark.parametrize("delays", [("0ms",), ("1ms",), ("1ms", "0.5ms", "0.2ms", "0ms")])
+def test_one_thread_delivers_what_can_meet_at_a_target(delays, monkeypatch):
+    chosen = device_events._way
+
+    def serial(*arguments):
+        return replace(chosen(*arguments), mode="serial", increments=())
+
+    monkeypatch.setattr(device_events, "_way", serial)
+    source = network(delays)
+    assert ways(plans(source)[1]) == {"serial"}
+    assert_same(source, 200)

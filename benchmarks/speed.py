@@ -1,0 +1,132 @@
+"""The simulation loop's speed beside hand-written kernels, on the same models, in one run.
+
+    python benchmarks/speed.py [MODEL ...] [--ms T] [--repeats R]
+
+Models: m2 (10,000 HH cells), cuba, coba, cobahh (Brette et al. 2007), izh. Inputs and hand
+kernels lie in `shared/bench` beside the project; without them there is nothing to compare
+with and the script says so. CPU seconds of the loop alone, one thread, the least of the
+repeats; the spikes of both are counted in the same run (the networks are chaotic: a count
+within 2 % is agreement).
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from lemsmith.errors import LemsmithError
+from lemsmith.runner import pipeline
+from lemsmith.runner.backends import backend
+from lemsmith.runner.request import made
+
+BENCH = Path(__file__).resolve().parents[2] / "shared/bench"
+FLAGS = (
+    "-O3",
+    "-march=native",
+    "-mprefer-vector-width=512",
+    "-ffast-math",
+    "-fopenmp-simd",
+    "-DPOLY",
+    "-DRUSHLARSEN",
+)
+STEPS = {"m2": 0.025, "cuba": 0.1, "coba": 0.1, "cobahh": 0.05, "izh": 0.1}
+NUMBERS = {"cuba": 0, "coba": 1, "cobahh": 2, "izh": 3}
+METHODS = (("default", "double"), ("euler", "double"), ("default", "single"))
+
+
+def ours(model: Path, method: str, precision: str, repeats: int) -> tuple[float, int]:
+    """Return CPU seconds of the loop and the number of recorded events."""
+    request = made(model, method=method, precision=precision)
+    found, _ = pipeline.translate(request)
+    best, events = float("inf"), 0
+    for _ in range(repeats):
+        running = backend("cpp").start(found, request)
+        rows = np.empty((found.program.steps, len(found.program.columns)))
+        running.initial_row()
+        begin = time.process_time()
+        running.advance(found.program.steps, rows)
+        best = min(best, time.process_time() - begin)
+        events = sum(len(times) for times in running.events())
+    return best, events
+
+
+def by_hand(name: str, folder: Path, ms: float, real: str, repeats: int) -> tuple[float, int]:
+    """Return CPU seconds and spikes of the hand-written kernel."""
+    source = BENCH / "limit" / ("hh.cpp" if name == "m2" else "net.cpp")
+    program = folder / f"hand_{name}_{real}"
+    defines = [f"-DREAL={real}"] + ([f"-DMODEL={NUMBERS[name]}"] if name in NUMBERS else [])
+    subprocess.run(
+        ["g++", *FLAGS, *defines, str(source), "-o", str(program)],
+        check=True,
+    )
+    arguments = ["10000", str(ms), str(STEPS[name])]
+    if name != "m2":
+        raw = folder / f"{name}.raw"
+        subprocess.run(
+            [sys.executable, str(BENCH / "limit/raw.py"), str(folder / f"{name}.npz"), str(raw)],
+            check=True,
+        )
+        arguments = [str(raw), str(ms), str(STEPS[name]), "0.5"]
+    best, spikes = float("inf"), 0
+    for _ in range(repeats):
+        done = subprocess.run(
+            [str(program), *arguments], check=True, capture_output=True, text=True
+        )
+        seconds = re.search(r"cpu ([\d.]+) s", done.stdout)
+        count = re.search(r"spikes (\d+)", done.stdout)
+        if seconds is None or count is None:
+            raise SystemExit(f"the hand kernel said {done.stdout!r}")
+        best, spikes = min(best, float(seconds[1])), int(count[1])
+    return best, spikes
+
+
+def compare(name: str, ms: float, repeats: int) -> None:
+    """Print the rows of one model."""
+    with tempfile.TemporaryDirectory() as kept:
+        folder = Path(kept)
+        subprocess.run(
+            [sys.executable, str(BENCH / "nmlgen.py"), name, str(folder), "--ms", str(ms)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        hand = {
+            precision: by_hand(name, folder, ms, real, repeats)
+            for precision, real in (("double", "double"), ("single", "float"))
+        }
+        for method, precision in METHODS:
+            head = f"| {name} | {precision} | {method} |"
+            try:
+                mine, events = ours(folder / f"LEMS_{name}.xml", method, precision, repeats)
+            except LemsmithError as error:
+                print(f"{head} {str(error)[:70]} | | | |", flush=True)
+                continue
+            theirs, spikes = hand[precision]
+            print(
+                f"{head} {mine:.3f} | {theirs:.3f} | {mine / theirs:.2f} | {events} / {spikes} |",
+                flush=True,
+            )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", default=list(STEPS))
+    parser.add_argument("--ms", type=float, default=200.0)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    if not BENCH.exists():
+        raise SystemExit(f"the benchmark inputs are not there: {BENCH}")
+    print("| model | precision | method | ours s | hand kernel s | ratio | spikes ours / hand |")
+    print("|---|---|---|---|---|---|---|")
+    for name in options.models:
+        compare(name, options.ms, options.repeats)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""The order of a step with cables, and the solve itself against the reference in numpy."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from pathlib import Path
+
+import lemsmith.codegen
+import numpy as np
+import pytest
+from lemsmith.converter.cable_trees import hines_solve
+from lemsmith.errors import MissingTool
+from lemsmith.runner.build import find_compiler
+from lemsmith.runner.pipeline import show
+
+INCLUDE = Path(lemsmith.codegen.__file__).parent / "include"
+
+SOURCE = """
+#include "lemsmith_cable.h"
+typedef REAL real;
+extern "C" int solve(int64_t cells, int64_t nodes, int64_t compartments, const int32_t *order,
+                     const int32_t *parent, real h, real gain, const real *g, const real *c,
+                     const real *current, const real *slope, real *v, real *junctions, real *d,
+                     real *x) {
+    const LsTree tree = {cells, nodes, compartments, order, parent};
+    return ls_cable_step<real>(tree, h, gain, g, c, current, slope, v, junctions, d, x);
+}
+"""
+
+
+@pytest.mark.parametrize(("real", "kind"), [("double", np.float64), ("float", np.float32)])
+@pytest.mark.parametrize("cells", [1, 5])
+def test_a_step_solves_the_trees_linear_system(tmp_path, real, kind, cells):
+    try:
+        compiler = find_compiler()
+    except MissingTool as error:
+        pytest.skip(str(error))
+    (tmp_path / "solve.cpp").write_text(SOURCE.replace("REAL", real), encoding="utf-8")
+    subprocess.run(
+        [*compiler.command, "-O2", "-shared", "-fPIC", f"-I{INCLUDE}", "-o", "solve.so",
+         "solve.cpp"],
+        cwd=tmp_path, check=True,
+    )
+    library = ctypes.CDLL(str(tmp_path / "solve.so"))
+    random = np.random.default_rng(1)
+    parent = np.array([-1, 0, 1, 6, 6, 0, 2], np.int32)  # node 6 is a junction
+    order = np.array([0, 1, 2, 6, 3, 4, 5], np.int32)
+    nodes, compartments = 7, 6
+    g = random.uniform(0.5, 2, nodes).astype(kind)
+    c = random.uniform(1, 2, compartments).astype(kind)
+    current, v0 = (random.normal(size=(compartments, cells)).astype(kind) for _ in range(2))
+    slope = -random.uniform(0, 1, (compartments, cells)).astype(kind)
+    v, between = v0.copy(), np.zeros((1, cells), kind)
+    work = [np.zeros((nodes, cells), kind) for _ in range(2)]
+    c_real = ctypes.c_double if real == "double" else ctypes.c_float
+    h = 0.25
+
+    def at(array):
+        return ctypes.c_void_p(array.ctypes.data)
+
+    bad = library.solve(
+        ctypes.c_int64(cells), ctypes.c_int64(nodes), ctypes.c_int64(compartments), at(order),
+        at(parent), c_real(h), c_real(1), at(g), at(c), at(current), at(slope), at(v),
+        at(between), *map(at, work),
+    )
+    assert bad == 0
+    # The same in the order of the elimination, from the reference.
+    place = np.argsort(order)
+    above = np.where(parent[order] >= 0, place[parent[order]], -1)
+    joined = g[order].astype(float)
+    all_v = np.vstack([v0, np.zeros((1, cells))])[order].astype(float)
+    capacity = np.append(c, 0)[order][:, None] / h
+    diagonal = capacity - np.vstack([slope, np.zeros((1, cells))])[order]
+    rhs = np.vstack([current, np.zeros((1, cells))])[order].astype(float)
+    for node in range(nodes):
+        if above[node] >= 0:
+            flow = joined[node] * (all_v[above[node]] - all_v[node])
+            rhs[node] += flow
+            rhs[above[node]] -= flow
+            diagonal[node] += joined[node]
+            diagonal[above[node]] += joined[node]
+    change = hines_solve(above, diagonal, -joined, -joined, rhs)
+    expected = (all_v + change)[place]
+    tolerance = 1e-12 if real == "double" else 1e-5
+    assert np.abs(np.vstack([v, between]) - expected).max() < tolerance
+
+
+MODEL = """<Lems>
+<Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>
+<ionChannelHH id="ch" conductance="1pS"><gateHHrates id="m" instances="1">
+  <forwardRate type="HHExpRate" rate="1per_ms" midpoint="-40mV" scale="10mV"/>
+  <reverseRate type="HHExpRate" rate="4per_ms" midpoint="-65mV" scale="-18mV"/>
+</gateHHrates></ionChannelHH>
+<cell id="c"><morphology id="mo">
+  <segment id="0"><proximal x="0" y="0" z="0" diameter="2"/>
+    <distal x="10" y="0" z="0" diameter="2"/></segment>
+  <segment id="1"><parent segment="0"/><distal x="20" y="0" z="0" diameter="2"/></segment>
+</morphology><biophysicalProperties id="b"><membraneProperties>
+  <channelDensity id="d" ionChannel="ch" condDensity="1 S_per_m2" erev="0 mV" ion="na"/>
+  <specificCapacitance value="1 uF_per_cm2"/><initMembPotential value="-65 mV"/>
+  <spikeThresh value="0 mV"/>
+</membraneProperties><intracellularProperties><resistivity value="1 ohm_m"/>
+</intracellularProperties></biophysicalProperties></cell>
+<network id="n"><population id="p" component="c" size="1"/></network>
+<Simulation id="s" length="1 ms" step="0.01 ms" target="n"/><Target component="s"/></Lems>"""
+
+
+def test_the_default_method_makes_half_steps_around_the_solve():
+    source = show(MODEL, "source")
+    step = source[source.index("ls_run") :]
+    move, solve = step.index("_move_"), step.index("ls_cable_step")
+    assert move < step.index("_publish_") < solve < step.rindex("_move_")
+    assert "dt / 2, 2" in step
+
+
+def test_the_method_neuron_tests_before_it_advances_and_holds_conductances():
+    source = show(MODEL, "source", method="neuron")
+    step = source[source.index("ls_run") :]
+    assert step.index("_test_") < step.index("ls_cable_step") < step.index("_move_")
+    program = show(MODEL, "program", method="neuron")
+    held = next(line for line in program.splitlines() if "fcond_next =" in line)
+    assert "q_next" not in held

@@ -1,0 +1,107 @@
+"""The cuda backend: on a GPU where there is one, and what it says where there is none."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from lemsmith.errors import MissingTool
+from lemsmith.runner import cuda_driver, cuda_run
+from lemsmith.runner.cuda_run import pycuda_driver
+from lemsmith.runner.pipeline import run
+
+MODEL = """<Lems><Target component="sim"/>
+<Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>
+<izhikevich2007Cell id="cell" v0="-60mV" C="100pF" k="0.7nS_per_mV" vr="-60mV" vt="-40mV"
+  vpeak="35mV" a="0.03per_ms" b="-2nS" c="-50mV" d="100pA"/>
+<spikeGeneratorPoisson id="poisson" averageRate="300Hz"/>
+<expTwoSynapse id="strong" gbase="9nS" erev="0mV" tauRise="0.5ms" tauDecay="3ms"/>
+<network id="net"><population id="cells" component="cell" size="64"/>
+<population id="inputs" component="poisson" size="64"/>
+<projection id="p" presynapticPopulation="inputs" postsynapticPopulation="cells" synapse="strong">
+CONNECTIONS</projection></network>
+<Simulation id="sim" length="40ms" step="0.1ms" target="net">
+<OutputFile id="o" fileName="v.dat"><OutputColumn id="v" quantity="cells[0]/v"/></OutputFile>
+<EventOutputFile id="e" fileName="s.dat" format="TIME_ID">
+<EventSelection id="s" select="cells[1]" eventPort="spike"/></EventOutputFile>
+</Simulation></Lems>""".replace(
+    "CONNECTIONS",
+    "".join(
+        f'<connectionWD id="{n}" preCellId="../inputs[{n % 64}]" '
+        f'postCellId="../cells[{(7 * n) % 64}]" weight="0.{n % 9 + 1}" delay="0.{n % 4}ms"/>'
+        for n in range(256)
+    ),
+)
+
+
+def missing() -> str | None:
+    """Return why no GPU can be used here, None where one can."""
+    if importlib.util.find_spec("pycuda") is None:
+        return "pycuda is not installed"
+    if shutil.which("nvcc") is None:
+        return "nvcc is not on the PATH"
+    try:
+        pycuda_driver()
+    except MissingTool as error:
+        return str(error)
+    return None
+
+
+on_a_gpu = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_network_does_on_a_gpu_what_it_does_in_cpp():
+    here, there = run(MODEL, backend="cpp"), run(MODEL, backend="cuda")
+    scale = np.abs(here["cells[0]/v"]).max()
+    # Contraction of a*b+c differs, and grows with every spike.
+    assert np.abs(here["cells[0]/v"] - there["cells[0]/v"]).max() < 1e-6 * scale
+    for a, b in zip(here.events, there.events, strict=True):
+        assert np.allclose(a.times, b.times, rtol=0, atol=1e-4)
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_gpu_gives_the_same_bits_in_every_run():
+    one, other = run(MODEL, backend="cuda"), run(MODEL, backend="cuda")
+    assert np.array_equal(one["cells[0]/v"], other["cells[0]/v"])
+    assert all(
+        np.array_equal(a.times, b.times) for a, b in zip(one.events, other.events, strict=True)
+    )
+
+
+@pytest.mark.gpu
+@on_a_gpu
+@pytest.mark.parametrize("precision", ["single", "mixed"])
+def test_other_precisions_run_on_a_gpu(precision):
+    here = run(MODEL, backend="cpp", precision=precision)
+    there = run(MODEL, backend="cuda", precision=precision)
+    assert [len(e.times) for e in here.events] == [len(e.times) for e in there.events]
+
+
+def test_without_pycuda_a_run_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycuda", None)
+    with pytest.raises(MissingTool, match=r"lemsmith\[cuda\]"):
+        run(MODEL, backend="cuda")
+
+
+def test_without_nvcc_a_run_says_so(monkeypatch):
+    monkeypatch.setattr(cuda_run.shutil, "which", lambda _: None)
+    with pytest.raises(MissingTool, match="nvcc"):
+        cuda_run.compiled("")
+
+
+def test_without_a_driver_a_call_says_so(monkeypatch):
+    cuda_driver.driver.cache_clear()
+
+    def absent(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(cuda_driver.ctypes, "CDLL", absent)
+    with pytest.raises(MissingTool, match="libcuda"):
+        cuda_driver.driver()
+    cuda_driver.driver.cache_clear()
