@@ -92,7 +92,7 @@ class _Comparison:
         for name in _written_or_used(self.left) | _written_or_used(self.right):
             a, b = left.get(name), right.get(name)
             if a is not None and b is not None:
-                compare_types(a, b, findings)
+                compare_types(a, b, {**self.right.units, **self.left.units}, findings)
                 continue
             kind = a or b
             if kind is not None and not kind.packaged:
@@ -142,6 +142,8 @@ class _Comparison:
                 continue
             if value is not None and other is not None and findings.close(value, other):
                 continue
+            if _at_default(a, name, value, other) or _at_default(b, name, other, value):
+                continue  # a property that one release of the core types has
             quantity = (
                 a.type.parameters.get(name)
                 or b.type.parameters.get(name)
@@ -305,6 +307,12 @@ def _value(component: Component, name: str) -> float | None:
     if value is None and name in component.type.properties:
         return component.type.properties[name].default
     return value
+
+
+def _at_default(component: Component, name: str, value: float | None, other: float | None) -> bool:
+    """Tell whether a property is as if it weren't there, and isn't on the other side."""
+    prop = component.type.properties.get(name)
+    return other is None and prop is not None and value == prop.default
 
 
 def _either(*mappings: Iterable[str]) -> Iterator[str]:

@@ -331,7 +331,8 @@ class _Rows:
     def alone(self, rows: Ints, of: Rows, *, on_left: bool) -> None:
         """Note rows that only one side has."""
         for row in map(int, rows if len(rows) <= SHOWN else rows[:1]):
-            path, what, shown = f"{self.path}/{self.name(of, row)}", "", self.row(of, row)
+            path, what = f"{self.path}/{self.name(of, row)}", self.kind.name
+            shown = self.row(of, row)
             if len(rows) > SHOWN:
                 path, what = self.path, f"{len(rows):,} rows of {self.kind.name}, first"
             place = of.place(row)

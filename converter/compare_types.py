@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
-from ..errors import Place
+from ..errors import Faults, Place
 from .difference import Findings, told
 from .expressions import Expression, ExpressionError, names, parse, show
 from .model import (
@@ -26,8 +26,9 @@ from .model import (
     StructureElement,
     TimeDerivative,
 )
+from .quantities import read_quantity
 from .same_expressions import Verdict, verdict
-from .units import Dimension
+from .units import NONE, Dimension, Unit, split_quantity
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -55,9 +56,15 @@ NAMES = {
 }
 
 
-def compare_types(left: ComponentType, right: ComponentType, findings: Findings) -> None:
-    """Note how two types of one name differ; the order of members has no meaning."""
-    _Pair(f"ComponentType {left.name}", (left.place, right.place), findings).compare(left, right)
+def compare_types(
+    left: ComponentType, right: ComponentType, units: Mapping[str, Unit], findings: Findings
+) -> None:
+    """Note how two types of one name differ; the order of members has no meaning.
+
+    `units` are those in which Fixed values are written.
+    """
+    places = left.place, right.place
+    _Pair(f"ComponentType {left.name}", places, findings, units).compare(left, right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +72,32 @@ class _Pair:
     path: str
     places: Places
     findings: Findings
+    units: Mapping[str, Unit]
 
     def compare(self, left: ComponentType, right: ComponentType) -> None:
+        if not (left.packaged and right.packaged):
+            self.declared(left, right)
+        for what, a, b in self.both("Constant", left.constants, right.constants):
+            self.constant(what, a, b)
+        for what, f, g in self.both("Fixed", left.fixed, right.fixed):
+            at = _of(f, lambda it: it[1]), _of(g, lambda it: it[1])
+            if f is not None and g is not None and self.same_quantity(f[0], g[0]):
+                continue
+            self.text(what, _of(f, _fixed), _of(g, _fixed), at)
+        for what, d, e in self.both(
+            "DerivedParameter", left.derived_parameters, right.derived_parameters
+        ):
+            self.derived_parameter(what, d, e)
+        if left.dynamics is None or right.dynamics is None:
+            at = _places(left.dynamics, right.dynamics)
+            self.text("Dynamics", _of(left.dynamics, _given), _of(right.dynamics, _given), at)
+        else:
+            self.dynamics(left.dynamics, right.dynamics)
+        self.elements("Structure", left.structure, right.structure)
+        self.elements("Simulation", left.simulation, right.simulation)
+
+    def declared(self, left: ComponentType, right: ComponentType) -> None:
+        """Compare what members there are; releases of the core types differ in theirs."""
         self.text(
             "extends",
             " extends ".join(left.ancestors),
@@ -97,22 +128,18 @@ class _Pair:
                 _places(a, b),
                 "direction",
             )
-        for what, a, b in self.both("Constant", left.constants, right.constants):
-            self.constant(what, a, b)
-        for what, a, b in self.both("Fixed", left.fixed, right.fixed):
-            at = _of(a, lambda f: f[1]), _of(b, lambda f: f[1])
-            self.text(what, _of(a, _fixed), _of(b, _fixed), at)
-        for what, a, b in self.both(
-            "DerivedParameter", left.derived_parameters, right.derived_parameters
-        ):
-            self.derived_parameter(what, a, b)
-        if left.dynamics is None or right.dynamics is None:
-            at = _places(left.dynamics, right.dynamics)
-            self.text("Dynamics", _of(left.dynamics, _given), _of(right.dynamics, _given), at)
-        else:
-            self.dynamics(left.dynamics, right.dynamics)
-        self.elements("Structure", left.structure, right.structure)
-        self.elements("Simulation", left.simulation, right.simulation)
+
+    def same_quantity(self, a: str, b: str) -> bool:
+        faults = Faults()
+        values = [read_quantity(text, None, self.units, faults, None) for text in (a, b)]
+        dimensions = [
+            unit.dimension if (unit := self.units.get(split_quantity(text)[1])) else NONE
+            for text, value in zip((a, b), values, strict=True)
+            if value is not None
+        ]
+        if values[0] is None or values[1] is None or dimensions[0] != dimensions[1]:
+            return False
+        return self.findings.close(values[0], values[1])
 
     # --- members -------------------------------------------------------------------------
 
@@ -252,7 +279,7 @@ class _Pair:
         """Compare blocks whose order matters only where one touches what another does."""
 
         def compare(a: OnCondition, b: OnCondition, findings: Findings) -> None:
-            pair = _Pair(self.path, self.places, findings)
+            pair = _Pair(self.path, self.places, findings, self.units)
             pair.equation(f"test of {what}", a.test, b.test, _places(a, b), "test")
             pair.blocks(f"{what} ({show(a.test)})", a.actions, b.actions, _places(a, b))
 

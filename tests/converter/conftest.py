@@ -190,7 +190,8 @@ def traces() -> Callable[..., dict[str, NDArray[np.float64]]]:
         str, NDArray[np.float64]
     ]:
         text = lems(body, quantities, **options)  # type: ignore[arg-type]
-        recording = lemsmith.run(text, method=method)
+        backend = "numpy" if method == "jlems" else "cpp"  # no compiler where none is needed
+        recording = lemsmith.run(text, method=method, backend=backend)
         found = {name: np.asarray(recording[name]) for name in quantities}
         found.update({event.path: np.asarray(event.times) for event in recording.events})
         return found
