@@ -7,7 +7,7 @@ references along is one difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import Place
@@ -89,7 +89,8 @@ class _Comparison:
         """Compare the types that a component is of, and those that the author wrote."""
         findings = self.findings["types"]
         left, right = self.left.types, self.right.types
-        for name in _written_or_used(self.left) | _written_or_used(self.right):
+        names = _written_or_used(self.left) | _written_or_used(self.right)
+        for name in sorted(names, key=lambda name: _generation(left, name)):
             a, b = left.get(name), right.get(name)
             if a is not None and b is not None:
                 compare_types(a, b, {**self.right.units, **self.left.units}, findings)
@@ -104,6 +105,7 @@ class _Comparison:
                     texts[1],
                     (kind.place, kind.place),
                 )
+        _tell_what_is_inherited_once(findings)
         for name in self.left.constants.keys() & self.right.constants.keys():
             values = self.left.constants[name], self.right.constants[name]
             if not findings.close(*values):
@@ -332,6 +334,20 @@ def _written_or_used(model: Model) -> dict[str, None]:
         for bare in _bare(model.types.get(name)):
             found.setdefault(bare)
     return found
+
+
+def _generation(types: Mapping[str, ComponentType], name: str) -> int:
+    """Return how many ancestors a type has."""
+    return len(types[name].ancestors) if name in types else 0
+
+
+def _tell_what_is_inherited_once(findings: Findings) -> None:
+    """Leave out what differs in types that inherit it, and was told of their ancestor."""
+    once: dict[object, Difference] = {}
+    for found in findings.found:
+        known = (found.what, found.left, found.right, found.left_place, found.right_place)
+        once.setdefault(known, found)
+    findings.found[:] = once.values()
 
 
 def _bare(kind: ComponentType | None) -> Iterator[str]:
