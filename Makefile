@@ -1,7 +1,7 @@
 # What CI runs, one piece at a time. PYTHON may name another interpreter: make test PYTHON=...
 PYTHON ?= python3
 
-.PHONY: help install test quick lint format types docs conformance bench
+.PHONY: help install test quick lint format types docs conformance accuracy bench
 
 help:
 	@echo "install      the package, editable, with everything the tests use"
@@ -10,6 +10,7 @@ help:
 	@echo "types        mypy --strict"
 	@echo "docs         regenerate docs/command_line.md"
 	@echo "conformance  regenerate docs/conformance.md"
+	@echo "accuracy     regenerate docs/accuracy.md"
 	@echo "bench        the benchmarks"
 
 install:
@@ -41,6 +42,9 @@ docs:
 
 conformance:
 	$(PYTHON) benchmarks/conformance.py
+
+accuracy:
+	$(PYTHON) benchmarks/accuracy.py
 
 bench:
 	$(PYTHON) benchmarks/run.py

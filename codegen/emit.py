@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import UsageError
+from .continuous import emit_continuous
 from .emit_cuda import emit_cuda
 from .emit_numpy_steps import emit_numpy_steps
 from .emit_phases import emit_phases
@@ -18,6 +19,13 @@ def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[Buffer
     `source` is named in the text's first line, made harmless.
     """
     name = re.sub(r"[^A-Za-z0-9_. -]", "_", source.replace("\\", "/").rsplit("/", 1)[-1])[:80]
+    if program.schedule == "continuous":
+        if backend not in ("cpp", "numpy"):
+            raise UsageError(
+                f"the backend {backend!r} cannot choose its own steps: choose another method than "
+                "reference and cvode, or --backend cpp"
+            )
+        return emit_continuous(program, name), ()
     if backend in ("cuda", "cuda-on-host"):
         if program.schedule != "phases":
             raise UsageError(

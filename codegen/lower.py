@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..converter.network import Network
 from ..errors import UsageError
 from .cable_neuron import lower_neuron
+from .continuous import lower_continuous
 from .lower_cable import has_cables, lower_cable
 from .lower_phases import ONE_STAGE, lower_phases
 from .lower_steps import lower_steps
@@ -27,7 +28,15 @@ def lower(network: Network, method: str, precision: str = "double") -> Program:
         if precision != "double":
             raise UsageError("the method 'jlems' is that of the reference: double precision only")
         return lower_steps(network)
+    if method in ADAPTIVE:
+        if precision != "double":
+            raise UsageError(f"the method {method!r} runs in double precision only")
+        return lower_continuous(network)
     return replace(_phases(network, method), precision=precision)
+
+
+#: Methods that choose their own steps.
+ADAPTIVE = ("reference", "cvode")
 
 
 def _phases(network: Network, method: str) -> Program:

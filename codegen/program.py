@@ -6,6 +6,7 @@ The integrator has been applied here, so that every backend does the same arithm
 Schedule "steps" follows the reference interpreter: one function advances one instance of a
 population and everything attached to it, and events are delivered inside it. Schedule
 "phases" runs kernels over whole populations, then delivers events, then records.
+Schedule "continuous" has no steps: it carries the network for adaptive methods.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..converter.network import (
     Emit,
     Flow,
     Integrate,
+    Network,
     Read,
     Run,
     Statement,
@@ -211,6 +213,15 @@ class RecordedPort:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Continuous:
+    """A network as one system of equations: its text in Python, and the arrays it names."""
+
+    network: Network
+    text: str
+    constants: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """Everything that a backend needs to write a simulation."""
 
@@ -229,6 +240,8 @@ class Program:
     phases: tuple[Phase, ...] = ()
     start: tuple[Phase, ...] = ()
     precision: str = "double"
+    #: The equations themselves, for schedule "continuous".
+    continuous: Continuous | None = None
 
     def layout(self, name: str) -> Layout:
         """Return the layout of population `name`."""

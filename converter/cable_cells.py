@@ -259,7 +259,7 @@ def _cable_cell(
     model: Model,
     noted: Faults,
     held: Iterable[tuple[int, float]],
-    rule: str,
+    rule: Rule,
     refine: int,
 ) -> CableCell | None:
     shape = part_of(component, "morphology", model)
@@ -305,7 +305,7 @@ def _cable_cell(
     cut = discretise(
         morphology,
         rule,
-        refine=refine,  # type: ignore[arg-type]
+        refine=refine,
         axial_resistivity=resistivity or 1.0,
         specific_capacitance=capacitance,
     )

@@ -44,15 +44,17 @@ def flatten(
     schedule: str = "equations",
     draw: Callable[[], float],
     faults: Faults | None = None,
+    start_limit: int | None = None,
 ) -> Network:
     """Return the network of `simulation`'s target.
 
     Children are inlined into their parent's equations, paths become symbols, and nothing is
     left that depends on the XML's tree. `draw` gives the uniform numbers that initial values
-    use. Raises `ModelError` with every fault, unless the caller gives `faults`.
+    use; a network of more than `start_limit` groups is left without them, for who only looks
+    for faults. Raises `ModelError` with every fault, unless the caller gives `faults`.
     """
     noted = faults if faults is not None else Faults()
-    network = _flatten(model, simulation, schedule, draw, noted)
+    network = _flatten(model, simulation, schedule, draw, noted, start_limit)
     if faults is None:
         noted.raise_errors()
     if network is None:
@@ -66,6 +68,7 @@ def _flatten(
     schedule: str,
     draw: Callable[[], float],
     faults: Faults,
+    start_limit: int | None,
 ) -> Network | None:
     if schedule == "jlems":
         instances = instantiate(model, simulation.target, faults)
@@ -108,7 +111,8 @@ def _flatten(
     if faults.errors:
         return None
     initialiser = Initialiser(instances, symbols, binder, faults, draw)
-    values = initialiser.run()
+    far = start_limit is not None and len(instances.groups) > start_limit
+    values = {} if far else initialiser.run()
     _initial_occupancies(symbols, drafts, instances, values)
     check_start(instances, symbols, values, records, faults)
     if faults.errors:

@@ -45,6 +45,8 @@ class Backend:
 
 def start_cpp(plan: Plan, request: Request) -> Running:
     """Compile (or find in the cache) and load."""
+    if plan.program.schedule == "continuous":
+        return start_adaptive(plan, request)
     if plan.program.schedule == "phases":
         library = build(plan.text, kernel_flags())
         names = plan.buffers
@@ -53,8 +55,17 @@ def start_cpp(plan: Plan, request: Request) -> Running:
     return NativeRun(plan.program, library, plan.buffers, plan.random_state)
 
 
-def start_numpy(plan: Plan, _request: Request) -> Running:
+def start_adaptive(plan: Plan, request: Request) -> Running:
+    """Solve the equations in steps of the method's own choice."""
+    from .adaptive import AdaptiveRun  # noqa: PLC0415 - most runs have no use for its imports
+
+    return AdaptiveRun(plan.program, plan.text, request.method, request.rtol, request.atol)
+
+
+def start_numpy(plan: Plan, request: Request) -> Running:
     """Run the generated Python; nothing is compiled."""
+    if plan.program.schedule == "continuous":
+        return start_adaptive(plan, request)
     return NumpyRun(plan.program, plan.text, plan.buffers, plan.random_state)
 
 

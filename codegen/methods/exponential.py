@@ -48,6 +48,10 @@ def exponential_step(
     if only_linear and state in closure(population, found):
         return Binary("+", Name(state), increment)
     exponent = simplify(Binary("*", step, found))
+    if state in closure(population, found):
+        # A nonlinear state that grows fifty-fold within one step is not resolved by
+        # that step; its slope, taken where it stands, must not carry it off.
+        exponent = Call("min", (exponent, Number(4.0)))
     distance = over_slope(population, rate.value, found)
     if distance is not None:
         # x' = a (x - x_inf): the step needs neither the time constant nor a quotient.

@@ -8,6 +8,7 @@ where it says the same.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..evaluate import UnknownName, evaluate
@@ -35,22 +36,56 @@ def guard_singularities(network: Network) -> Network:
 
 
 def _guarded(population: Population) -> Population:
+    # An exponential may have a name of its own (the GHK current's expKv).
+    exponentials = {
+        a.variable: a.value
+        for a in population.assignments
+        if isinstance(a, Assign) and isinstance(a.value, Call) and a.value.function == "exp"
+    }
     assignments = tuple(
-        Assign(a.variable, guard(a.value)) if isinstance(a, Assign) else a
+        Assign(a.variable, guard(a.value, exponentials)) if isinstance(a, Assign) else a
         for a in population.assignments
     )
-    derivatives = tuple(replace(d, value=guard(d.value)) for d in population.derivatives)
+    derivatives = tuple(
+        replace(d, value=guard(d.value, exponentials)) for d in population.derivatives
+    )
     return replace(population, assignments=assignments, derivatives=derivatives)
 
 
-def guard(tree: Expression) -> Expression:
+def guard(tree: Expression, exponentials: Mapping[str, Expression] | None = None) -> Expression:
     """Return `tree` with x / (exp(x) - 1) in all its spellings as exprelr(x).
+
+    `exponentials` are names that stand for exp(...).
 
     >>> from ..expressions import parse, show
     >>> show(guard(parse("r * x / (1 - exp(0 - x))")))
     'r * exprelr(-x)'
+    >>> show(guard(parse("p * v * (c / (1 - e))"), {"e": parse("exp(-(2 * v))")}))
+    '(0.5 * (p * c)) * exprelr(-(2 * v))'
     """
-    return rewrite(rewrite(simplify(tree), _quotient), _case)
+    known = exponentials or {}
+    guarded = rewrite(simplify(tree), lambda node: _guard_node(node, known))
+    return rewrite(guarded, _case)
+
+
+def _guard_node(node: Expression, exponentials: Mapping[str, Expression]) -> Expression:
+    if not isinstance(node, Binary):
+        return node
+    if node.operator == "/":
+        bottom = node.right
+        if names(bottom) & exponentials.keys():
+            bottom = simplify(substitute(bottom, exponentials))
+        guarded = _quotient(Binary("/", node.left, bottom))
+        return guarded if calls(guarded, "exprelr") else node
+    if node.operator == "*":
+        # a * v * (b / (1 - exp(-v))): the factor that vanishes stands outside.
+        for factor, rest in _factors(node):
+            if isinstance(factor, Binary) and factor.operator == "/":
+                whole = Binary("/", simplify(Binary("*", rest, factor.left)), factor.right)
+                guarded = _guard_node(whole, exponentials)
+                if guarded != whole:
+                    return guarded
+    return node
 
 
 def _quotient(node: Expression) -> Expression:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+import lemsmith
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-
-import lemsmith
 from lemsmith.converter.flatten import flatten
 from lemsmith.converter.model import Model
 from lemsmith.converter.network import Network
@@ -17,6 +15,7 @@ from lemsmith.converter.read import read
 from lemsmith.converter.resolve import resolve
 from lemsmith.converter.simulation import simulation_of
 from lemsmith.errors import Faults, ModelError
+from numpy.typing import NDArray
 
 DIMENSIONS = """
 <Dimension name="time" t="1"/> <Dimension name="per_time" t="-1"/>
@@ -186,9 +185,9 @@ def flattened() -> Callable[..., Network]:
 def traces() -> Callable[..., dict[str, NDArray[np.float64]]]:
     """Return a function that runs a document and returns what it records, by path."""
 
-    def run(body: str, *quantities: str, method: str = "jlems", **options: object) -> dict[
-        str, NDArray[np.float64]
-    ]:
+    def run(
+        body: str, *quantities: str, method: str = "jlems", **options: object
+    ) -> dict[str, NDArray[np.float64]]:
         text = lems(body, quantities, **options)  # type: ignore[arg-type]
         backend = "numpy" if method == "jlems" else "cpp"  # no compiler where none is needed
         recording = lemsmith.run(text, method=method, backend=backend)

@@ -87,7 +87,9 @@ def test_two_regimes_may_have_derived_variables_of_one_name(resolved) -> None:
     )
     kind = resolved(
         '<ComponentType name="c"><Dynamics><StateVariable name="x" dimension="none"/>'
-        + regime.format("one", 1) + regime.format("two", 2) + "</Dynamics></ComponentType>"
+        + regime.format("one", 1)
+        + regime.format("two", 2)
+        + "</Dynamics></ComponentType>"
     ).types["c"]
     names = [variable.name for variable in kind.dynamics.every_derived()]
     assert names == ["one.d", "two.d"]
@@ -98,26 +100,34 @@ def test_two_regimes_may_have_derived_variables_of_one_name(resolved) -> None:
     ("inside", "words"),
     [
         ('<Paramter name="a" dimension="none"/>', "did you mean 'Parameter'"),
-        ('<Procedure/>', "LEMS 0.7.6 does not have it"),
+        ("<Procedure/>", "LEMS 0.7.6 does not have it"),
         ('<Parameter dimension="none"/>', "needs the attribute 'name'"),
         ('<Parameter name="a" dimension="vlotage"/>', "did you mean 'voltage'"),
-        ('<Parameter name="a" dimension="none"/><Parameter name="a" dimension="none"/>',
-         "declared twice"),
+        (
+            '<Parameter name="a" dimension="none"/><Parameter name="a" dimension="none"/>',
+            "declared twice",
+        ),
         ('<EventPort name="p" direction="up"/>', "'in' or 'out'"),
         ('<DerivedParameter name="d" dimension="none"/>', "a value or a select"),
         ("<Dynamics/><Dynamics/>", "one Dynamics"),
         ('<Dynamics><Statevariable name="x"/></Dynamics>', "did you mean 'StateVariable'"),
-        ('<Dynamics><DerivedVariable name="x" dimension="none" value="1" select="a/b"/></Dynamics>',
-         "one of them"),
-        ('<Dynamics><DerivedVariable name="x" dimension="none" select="a[*]/b" reduce="min"/>'
-         "</Dynamics>", "'add' or 'multiply'"),
-        ('<Dynamics><DerivedVariable name="x" dimension="none" value="1 .gt. 2"/></Dynamics>',
-         "not a comparison"),
+        (
+            '<Dynamics><DerivedVariable name="x" value="1" select="a/b"/></Dynamics>',
+            "one of them",
+        ),
+        (
+            '<Dynamics><DerivedVariable name="x" select="a[*]/b" reduce="min"/></Dynamics>',
+            "'add' or 'multiply'",
+        ),
+        (
+            '<Dynamics><DerivedVariable name="x" dimension="none" value="1 .gt. 2"/></Dynamics>',
+            "not a comparison",
+        ),
         ('<Dynamics><OnCondition test="1"/></Dynamics>', "a comparison"),
         ('<Dynamics><ConditionalDerivedVariable name="x" dimension="none"/></Dynamics>', "no Case"),
         ('<Dynamics><KineticScheme name="k"/></Dynamics>', "needs the attribute 'nodes'"),
         ('<Dynamics><Regime name="r"><Nonsense/></Regime></Dynamics>', "no element 'Nonsense'"),
-        ('<Dynamics><OnStart><EventIn/></OnStart></Dynamics>', "no element 'EventIn'"),
+        ("<Dynamics><OnStart><EventIn/></OnStart></Dynamics>", "no element 'EventIn'"),
         ('<Property name="p" dimension="none" defaultValue="many"/>', "no plain number"),
     ],
 )
@@ -129,8 +139,10 @@ def test_a_wrong_member_is_a_fault(faults_of, inside: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ('<ComponentType name="a" extends="b"/><ComponentType name="b" extends="a"/>',
-         "extends itself"),
+        (
+            '<ComponentType name="a" extends="b"/><ComponentType name="b" extends="a"/>',
+            "extends itself",
+        ),
         ('<ComponentType name="a" extends="zz"/>', "no component type is called 'zz'"),
         ('<ComponentType name="a"/><ComponentType name="a"/>', "defined twice"),
     ],

@@ -42,7 +42,9 @@ def test_children_go_to_their_slot_by_name_and_to_their_list_by_type(resolved) -
 
 
 def test_a_child_may_name_a_type_that_extends_its_slots(resolved) -> None:
-    cell = resolved(TYPES + '<cell id="u" c="1s"><one type="special" k="2"/></cell>').components["u"]
+    cell = resolved(TYPES + '<cell id="u" c="1s"><one type="special" k="2"/></cell>').components[
+        "u"
+    ]
     assert cell.child("one").type.name == "special"
 
 
@@ -84,7 +86,9 @@ def test_a_wrong_component_is_a_fault(faults_of, body: str, words: str) -> None:
 
 
 def test_faults_of_different_components_are_all_reported(faults_of) -> None:
-    found = faults_of(TYPES + '<cell id="u"/><cell id="v" c="5 mV"/><cell id="w" c="1s"><x/></cell>')
+    found = faults_of(
+        TYPES + '<cell id="u"/><cell id="v" c="5 mV"/><cell id="w" c="1s"><x/></cell>'
+    )
     assert len(found) >= 3
 
 

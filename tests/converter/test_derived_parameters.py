@@ -50,8 +50,7 @@ def test_a_path_leads_to_a_parameter(resolved, select: str, value: float) -> Non
 
 def test_a_path_may_lead_to_another_derived_parameter(resolved) -> None:
     body = (
-        TYPES.format("../m/e")
-        + '<ComponentType name="far" extends="material">'
+        TYPES.format("../m/e") + '<ComponentType name="far" extends="material">'
         '<DerivedParameter name="x" dimension="none" select="../u/twice"/></ComponentType>'
         '<root id="r"><material id="m" species="na" e="3"/><far id="f" species="k" e="1"/>'
         '<user id="u" species="k"/></root>'

@@ -61,7 +61,10 @@ def test_only_an_explicit_none_is_no_dimension(faults_of) -> None:
         ('<OnEvent port="out"/>', "no in port 'out'"),
         ('<OnStart><EventOut port="in"/></OnStart>', "no out port 'in'"),
         ('<OnCondition test="x .gt. 1"><Transition regime="r"/></OnCondition>', "no regime 'r'"),
-        ('<DerivedVariable name="e" dimension="none" exposure="ex" value="1"/>', "no Exposure 'ex'"),
+        (
+            '<DerivedVariable name="e" dimension="none" exposure="ex" value="1"/>',
+            "no Exposure 'ex'",
+        ),
         ('<Regime name="r"><TimeDerivative variable="x" value="1"/></Regime>', "derivative of 'x'"),
     ],
 )

@@ -63,9 +63,13 @@ REGIMES = """
 
 
 def test_regimes_have_variables_events_and_entries_of_their_own(traces, network_types) -> None:
-    body = network_types + REGIMES.format(' initial="true"', "") + (
-        '<net id="u"><pop id="a" component="tk" size="1"/><pop id="b" component="re" size="1"/>'
-        '<con from="a[0]" to="b[0]"/></net>'
+    body = (
+        network_types
+        + REGIMES.format(' initial="true"', "")
+        + (
+            '<net id="u"><pop id="a" component="tk" size="1"/><pop id="b" component="re" size="1"/>'
+            '<con from="a[0]" to="b[0]"/></net>'
+        )
     )
     found = traces(body, "b[0]/x", "b[0]/y", "b[0]/d", steps=7, events=[("b[0]", "out")])
     # What a regime changes shows one step later; its condition sees its own variable at once.
@@ -111,13 +115,19 @@ def test_simultaneous_children_are_part_of_one_integration(flattened) -> None:
 
 
 def test_a_flattened_subtree_reads_what_is_outside_once_a_step(flattened) -> None:
-    body = SIMULTANEOUS.format("true").replace('<p id="u"><c/></p>', "").replace(
-        'value="x / SEC"', 'value="x * drive / SEC"'
-    ).replace('<ComponentType name="q">', '<ComponentType name="q"><Requirement name="drive" '
-              'dimension="none"/>') + """
+    body = (
+        SIMULTANEOUS.format("true")
+        .replace('<p id="u"><c/></p>', "")
+        .replace('value="x / SEC"', 'value="x * drive / SEC"')
+        .replace(
+            '<ComponentType name="q">',
+            '<ComponentType name="q"><Requirement name="drive" dimension="none"/>',
+        )
+        + """
     <ComponentType name="top"><Child name="p" type="p"/><Parameter name="k" dimension="none"/>
       <Dynamics><DerivedVariable name="drive" dimension="none" value="k * t / SEC"/></Dynamics>
     </ComponentType><top id="u" k="2"><p><c/></p></top>"""
+    )
     step = flattened(body, "jlems").population("u").step
     written = [statement.variable for statement in step if isinstance(statement, Assign)]
     assert written.count("p_drive_required") == 1
@@ -135,7 +145,8 @@ def test_what_flattening_loses_is_a_warning(traces) -> None:
 
 def test_populations_advance_in_the_order_of_the_document(flattened, network_types) -> None:
     body = network_types + (
-        '<net id="u"><pop id="b" component="tk" size="1"/><pop id="a" component="cn" size="2"/></net>'
+        '<net id="u"><pop id="b" component="tk" size="1"/>'
+        '<pop id="a" component="cn" size="2"/></net>'
     )
     step = flattened(body, "jlems").population("u").step
     assert [s.populations for s in step if isinstance(s, Advance)] == [("b",), ("a",)]

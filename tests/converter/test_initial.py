@@ -67,7 +67,7 @@ def test_instances_draw_one_after_the_other(traces, network_types) -> None:
 
 def test_draws_follow_javas_generator(traces) -> None:
     # java.util.Random(7).nextDouble() for the fourth time: OnStart of the target runs 6 times.
-    body = RANDOM.split('<r id="r"/>')[0] + '<r id="u"/>'
+    body = RANDOM.split('<r id="r"/>', maxsplit=1)[0] + '<r id="u"/>'
     found = traces(body, "u", seed="7")
     state, draws = (7 ^ 0x5DEECE66D) & (2**48 - 1), []
     for _ in range(6):
@@ -88,12 +88,12 @@ def test_a_property_that_dynamics_assign_starts_with_its_value(traces) -> None:
 
 
 def test_a_deep_tree_settles_quickly(flattened) -> None:
-    inside = "<p>" * 30 + "</p>" * 30
-    body = """
+    types = """
     <ComponentType name="p"><Child name="p" type="p"/><Parameter name="k" dimension="none"/>
       <Fixed parameter="k" value="1"/><Exposure name="n" dimension="none"/><Dynamics>
       <StateVariable name="n" exposure="n" dimension="none"/><OnStart><StateAssignment
-      variable="n" value="k"/></OnStart></Dynamics></ComponentType>""" + f'<p id="u">{inside}</p>'
+      variable="n" value="k"/></OnStart></Dynamics></ComponentType>"""
+    body = types + '<p id="u">' + "<p>" * 30 + "</p>" * 31
     variables = flattened(body, "jlems").population("u").variables  # 2^30 runs, done naively
     assert all(v.initial == 1.0 for v in variables.values() if v.kind == "state")
 

@@ -93,10 +93,13 @@ def test_every_wrong_path_is_reported(faults_of, network_types) -> None:
 
 
 def test_events_of_nested_components_are_recorded(traces, network_types) -> None:
-    body = network_types + """
+    body = (
+        network_types
+        + """
     <ComponentType name="holder"><Children name="ts" type="tick"/></ComponentType>
     <holder id="h"><tick id="a"/><tick id="b"/></holder>
     <net id="u"><pop id="p" component="h" size="2"/></net>"""
+    )
     found = traces(body, "p[0]/a/k", events=[("p/1/h/b", "out"), ("p[0]/a", "out")])
     assert found["p/1/h/b"].tolist() == found["p[0]/a"].tolist() == [1.0, 2.0, 3.0, 4.0]
 

@@ -45,8 +45,10 @@ def test_faults_carry_their_place_and_line(resolved) -> None:
 
 def test_faults_of_types_and_of_components_are_reported_together(resolved) -> None:
     with pytest.raises(ModelError) as caught:
-        resolved('<ComponentType name="q"><Rubbish/></ComponentType><q id="u"/><z id="v"/>'
-                 '<Target component="w"/><Dimension name="d" m="x"/>')
+        resolved(
+            '<ComponentType name="q"><Rubbish/></ComponentType><q id="u"/><z id="v"/>'
+            '<Target component="w"/><Dimension name="d" m="x"/>'
+        )
     assert len(caught.value.faults) >= 3
 
 

@@ -74,12 +74,23 @@ def test_any_component_runs_with_a_step_and_a_length() -> None:
         ("</Lems>", {"target": "net"}, "needs a length and a step"),
         ('<Target component="net"/></Lems>', {}, "runs nothing"),
         ('<Target component="sim"/>' + SIM.format('seed="x"') + "</Lems>", {}, "no whole number"),
-        ('<Target component="sim"/>' + SIM.format("").replace("0.5ms", "0ms") + "</Lems>", {},
-         "above zero"),
-        ('<Target component="sim"/>' + SIM.format("").replace("0.5ms", "1e-20s") + "</Lems>", {},
-         "1e12 steps"),
-        ('<Target component="sim"/>' + SIM.format("").replace('target="net"', 'target="zz"')
-         + "</Lems>", {}, "'zz' is no component"),
+        (
+            '<Target component="sim"/>' + SIM.format("").replace("0.5ms", "0ms") + "</Lems>",
+            {},
+            "above zero",
+        ),
+        (
+            '<Target component="sim"/>' + SIM.format("").replace("0.5ms", "1e-20s") + "</Lems>",
+            {},
+            "1e12 steps",
+        ),
+        (
+            '<Target component="sim"/>'
+            + SIM.format("").replace('target="net"', 'target="zz"')
+            + "</Lems>",
+            {},
+            "'zz' is no component",
+        ),
     ],
 )
 def test_what_cannot_run_is_a_fault(text: str, options: dict[str, object], words: str) -> None:
@@ -97,7 +108,8 @@ def test_the_simulations_of_a_set_run_as_one() -> None:
     one = SIM.format("")
     found = _simulation(HEAD + SET.format(one + one.replace('id="b"', 'id="x"')))
     assert [[line.id for line in output.columns] for output in found.outputs] == [
-        ["b", "a"], ["x", "a"]
+        ["b", "a"],
+        ["x", "a"],
     ]
 
 

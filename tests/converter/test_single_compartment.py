@@ -49,6 +49,8 @@ def test_a_cell_without_its_parts_is_a_fault() -> None:
 
 
 def test_several_segments_are_refused() -> None:
-    more = '<segment id="1"><parent segment="0"/><distal x="20" y="0" z="0" diameter="5"/></segment>'
+    more = (
+        '<segment id="1"><parent segment="0"/><distal x="20" y="0" z="0" diameter="5"/></segment>'
+    )
     with pytest.raises(UsageError, match="single-compartment cells only, and 'c'"):
         _run(more=more)

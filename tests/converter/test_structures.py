@@ -52,13 +52,16 @@ def _net(types: str, inside: str) -> str:
     return f'{types}<net id="u">{inside}</net>'
 
 
-# --- connections without a receiver ------------------------------------------------------------
+# --- connections without a receiver --------------------------------------------------------------
 
 
 @METHODS
 def test_events_without_a_port_go_to_the_first(traces, network_types, method) -> None:
-    body = _net(network_types, '<pop id="a" component="tk" size="1"/>'
-                '<pop id="b" component="cn" size="2"/><con from="a[0]" to="b[1]"/>')
+    body = _net(
+        network_types,
+        '<pop id="a" component="tk" size="1"/>'
+        '<pop id="b" component="cn" size="2"/><con from="a[0]" to="b[1]"/>',
+    )
     n, m, other = _last(traces, body, "b[1]/n", "b[1]/m", "b[0]/n", method=method)
     assert n >= 4
     assert (m, other) == (0.0, 0.0)
@@ -66,9 +69,12 @@ def test_events_without_a_port_go_to_the_first(traces, network_types, method) ->
 
 @METHODS
 def test_a_named_port_and_a_delay_are_kept(traces, network_types, method) -> None:
-    body = _net(network_types, '<pop id="a" component="tk" size="1"/>'
-                '<pop id="b" component="cn" size="1"/>'
-                '<con from="a[0]" to="b[0]" port="two" delay="2s"/>')
+    body = _net(
+        network_types,
+        '<pop id="a" component="tk" size="1"/>'
+        '<pop id="b" component="cn" size="1"/>'
+        '<con from="a[0]" to="b[0]" port="two" delay="2s"/>',
+    )
     found = traces(body, "b[0]/m", "b[0]/n", "a[0]/k", method=method, steps=5)
     late = found["a[0]/k"][:-2]
     assert found["b[0]/m"][2:] == pytest.approx(late)
@@ -76,8 +82,11 @@ def test_a_named_port_and_a_delay_are_kept(traces, network_types, method) -> Non
 
 
 def test_connections_may_come_before_what_they_connect(traces, network_types) -> None:
-    body = _net(network_types, '<con from="a[0]" to="b[1]"/><pop id="a" component="tk" size="1"/>'
-                '<pop id="b" component="cn" size="2"/>')
+    body = _net(
+        network_types,
+        '<con from="a[0]" to="b[1]"/><pop id="a" component="tk" size="1"/>'
+        '<pop id="b" component="cn" size="2"/>',
+    )
     assert _last(traces, body, "b[1]/n") == [4.0]
 
 
@@ -89,8 +98,11 @@ def test_an_assign_without_receiver_sets_the_targets_own(traces, network_types, 
         '<EventConnection from="a" to="b"><Assign property="by" value="w * 2"/></EventConnection>'
         "</Structure></ComponentType>"
     )
-    body = _net(types, '<pop id="a" component="tk" size="1"/><pop id="b" component="cn" size="2"/>'
-                '<weighted from="a[0]" to="b[1]" w="5"/>')
+    body = _net(
+        types,
+        '<pop id="a" component="tk" size="1"/><pop id="b" component="cn" size="2"/>'
+        '<weighted from="a[0]" to="b[1]" w="5"/>',
+    )
     found = traces(body, "b[1]/by", "b[0]/by", "b[1]/n", method=method)
     assert (found["b[1]/by"][0], found["b[0]/by"][0]) == (10.0, 1.0)
     assert found["b[1]/n"][-1] % 10 == 0
@@ -103,28 +115,41 @@ def test_events_run_through_a_chain_in_one_step(traces, network_types) -> None:
         '<EventPort name="out" direction="out"/><Dynamics><OnEvent port="in">'
         '<EventOut port="out"/></OnEvent></Dynamics></ComponentType><relay id="re"/>'
     )
-    body = _net(types, '<pop id="c" component="cn" size="1"/><pop id="a" component="tk" size="1"/>'
-                '<pop id="b" component="re" size="3"/><con from="a[0]" to="b[0]"/>'
-                '<con from="b[0]" to="b[1]"/><con from="b[1]" to="b[2]"/>'
-                '<con from="b[2]" to="c[0]"/>')
+    body = _net(
+        types,
+        '<pop id="c" component="cn" size="1"/><pop id="a" component="tk" size="1"/>'
+        '<pop id="b" component="re" size="3"/><con from="a[0]" to="b[0]"/>'
+        '<con from="b[0]" to="b[1]"/><con from="b[1]" to="b[2]"/>'
+        '<con from="b[2]" to="c[0]"/>',
+    )
     found = traces(body, "c[0]/n", events=[("b[2]", "out")])
     assert found["b[2]"].tolist() == [1.0, 2.0, 3.0, 4.0]
     assert found["c[0]/n"].tolist() == [0.0, 0.0, 1.0, 2.0, 3.0]  # c has advanced when they come
 
 
-# --- receivers ------------------------------------------------------------------------------------
+# --- receivers -----------------------------------------------------------------------------------
 
 
 @METHODS
 def test_every_connection_attaches_a_receiver_of_its_own(traces, network_types, method) -> None:
-    body = _net(network_types + ATTACHING,
-                '<pop id="a" component="tk" size="1"/><pop id="b" component="h" size="2"/>'
-                '<synapticCon from="a[0]" to="b[0]" synapse="f" w="2" into="synapses"/>'
-                '<synapticCon from="a[0]" to="b[0]" synapse="g" w="3" into="synapses"/>'
-                '<synapticCon from="a[0]" to="b[0]" synapse="g" w="7" into="inputs"/>')
+    body = _net(
+        network_types + ATTACHING,
+        '<pop id="a" component="tk" size="1"/><pop id="b" component="h" size="2"/>'
+        '<synapticCon from="a[0]" to="b[0]" synapse="f" w="2" into="synapses"/>'
+        '<synapticCon from="a[0]" to="b[0]" synapse="g" w="3" into="synapses"/>'
+        '<synapticCon from="a[0]" to="b[0]" synapse="g" w="7" into="inputs"/>',
+    )
     found = traces(
-        body, "b[0]/sum", "b[0]/product", "b[0]/fast", "b[1]/sum", "b[1]/product",
-        "b[0]/synapses:g:0/x", "b[0]/inputs:g:0/x", "b[0]/synapses:f:0/square", method=method,
+        body,
+        "b[0]/sum",
+        "b[0]/product",
+        "b[0]/fast",
+        "b[1]/sum",
+        "b[1]/product",
+        "b[0]/synapses:g:0/x",
+        "b[0]/inputs:g:0/x",
+        "b[0]/synapses:f:0/square",
+        method=method,
     )
     count = found["b[0]/inputs:g:0/x"][-1] / 7
     assert count >= 4
@@ -138,18 +163,22 @@ def test_every_connection_attaches_a_receiver_of_its_own(traces, network_types, 
 
 @pytest.mark.parametrize("into", ["", 'into="elsewhere"'])
 def test_a_target_with_several_lists_needs_the_name_of_one(faults_of, network_types, into) -> None:
-    body = _net(network_types + ATTACHING,
-                '<pop id="a" component="tk" size="1"/><pop id="b" component="h" size="1"/>'
-                f'<synapticCon from="a[0]" to="b[0]" synapse="f" w="2" {into}/>')
+    body = _net(
+        network_types + ATTACHING,
+        '<pop id="a" component="tk" size="1"/><pop id="b" component="h" size="1"/>'
+        f'<synapticCon from="a[0]" to="b[0]" synapse="f" w="2" {into}/>',
+    )
     assert any("cannot be attached to 'h'" in fault for fault in faults_of(body))
 
 
 def test_every_wrong_connection_is_reported(faults_of, network_types) -> None:
-    body = _net(network_types + ATTACHING,
-                '<pop id="a" component="tk" size="1"/><pop id="b" component="h" size="1"/>'
-                '<synapticCon from="a[0]" to="b[0]" synapse="ff" w="2" into="synapses"/>'
-                '<synapticCon from="a[9]" to="b[0]" synapse="f" w="2" into="synapses"/>'
-                '<con from="a[0]" to="q[0]"/>')
+    body = _net(
+        network_types + ATTACHING,
+        '<pop id="a" component="tk" size="1"/><pop id="b" component="h" size="1"/>'
+        '<synapticCon from="a[0]" to="b[0]" synapse="ff" w="2" into="synapses"/>'
+        '<synapticCon from="a[9]" to="b[0]" synapse="f" w="2" into="synapses"/>'
+        '<con from="a[0]" to="q[0]"/>',
+    )
     found = faults_of(body)
     assert any("no component has the id 'ff'" in fault for fault in found)
     assert any("'a' has no instance 9 (it has 1)" in fault for fault in found)
@@ -158,7 +187,9 @@ def test_every_wrong_connection_is_reported(faults_of, network_types) -> None:
 
 def test_an_input_hears_the_cell_that_it_is_attached_to(traces, network_types) -> None:
     # `explicitInput` names its target as both ends; the cell's events reach the input.
-    types = network_types + """
+    types = (
+        network_types
+        + """
     <ComponentType name="loud" extends="tick"><Attachments name="synapses" type="syn0"/>
     </ComponentType>
     <ComponentType name="syn0"><EventPort name="in" direction="in"/><Exposure name="x"
@@ -170,12 +201,13 @@ def test_an_input_hears_the_cell_that_it_is_attached_to(traces, network_types) -
       <With instance="target" as="a"/><EventConnection from="a" to="a" receiver="input"/>
       </Structure></ComponentType>
     <loud id="l"/><syn0 id="s"/>"""
+    )
     body = _net(types, '<pop id="a" component="l" size="2"/><input target="a[1]" input="s"/>')
     found = traces(body, "a[1]/synapses:s:0/x")
     assert found["a[1]/synapses:s:0/x"][-1] >= 3
 
 
-# --- tunnels ---------------------------------------------------------------------------------------
+# --- tunnels -------------------------------------------------------------------------------------
 
 TUNNEL = """
 <ComponentType name="tcell">
@@ -212,27 +244,35 @@ TUNNEL = """
 
 @METHODS
 def test_both_ends_of_a_tunnel_see_each_other(traces, network_types, method) -> None:
-    body = _net(network_types + TUNNEL,
-                '<pop id="a" component="low" size="2"/><pop id="b" component="high" size="1"/>'
-                '<gapCon from="a[0]" to="b[0]" of="g" w="10"/>'
-                '<gapCon from="a[1]" to="b[0]" of="g" w="1"/>')
+    body = _net(
+        network_types + TUNNEL,
+        '<pop id="a" component="low" size="2"/><pop id="b" component="high" size="1"/>'
+        '<gapCon from="a[0]" to="b[0]" of="g" w="10"/>'
+        '<gapCon from="a[1]" to="b[0]" of="g" w="1"/>',
+    )
     a0, a1, b = _last(traces, body, "a[0]/i", "a[1]/i", "b[0]/i", method=method)
     assert (a0, a1, b) == (40.0, 4.0, -44.0)
 
 
-# --- instances --------------------------------------------------------------------------------------
+# --- instances -----------------------------------------------------------------------------------
 
 
 @METHODS
 def test_for_each_connects_all_with_all(traces, network_types, method) -> None:
-    types = network_types + """
+    types = (
+        network_types
+        + """
     <ComponentType name="pairs"><Structure><ForEach instances="../source" as="a">
       <ForEach instances="../goal" as="b"><EventConnection from="a" to="b"/></ForEach></ForEach>
       </Structure></ComponentType>
     <ComponentType name="all" extends="connects"><Link name="source" type="pop"/>
       <Link name="goal" type="pop"/><Child name="pattern" type="pairs"/></ComponentType>"""
-    body = _net(types, '<pop id="a" component="tk" size="3"/><pop id="b" component="cn" size="2"/>'
-                '<all source="a" goal="b"><pattern/></all>')
+    )
+    body = _net(
+        types,
+        '<pop id="a" component="tk" size="3"/><pop id="b" component="cn" size="2"/>'
+        '<all source="a" goal="b"><pattern/></all>',
+    )
     found = traces(body, "a[0]/k", "b[0]/n", "b[1]/n", method=method)
     assert found["b[1]/n"][-1] == 3 * found["a[0]/k"][-1]
     assert np.array_equal(found["b[0]/n"], found["b[1]/n"])
@@ -259,8 +299,9 @@ def test_a_type_alone_must_not_need_parameters(faults_of) -> None:
 
 
 def test_a_population_may_be_empty(traces, network_types) -> None:
-    body = _net(network_types, '<pop id="a" component="tk" size="1"/>'
-                '<pop id="b" component="cn" size="0"/>')
+    body = _net(
+        network_types, '<pop id="a" component="tk" size="1"/><pop id="b" component="cn" size="0"/>'
+    )
     assert _last(traces, body, "a[0]/k") == [4.0]
 
 
@@ -298,13 +339,16 @@ INDEXED = """
 
 
 def _indexed(types: str, rows: str) -> str:
-    return (f'{types}{INDEXED}<group id="u"><pop id="a" component="tk" size="2"/>'
-            f'<pop id="b" component="cn" size="3"/><list pre="a" post="b">{rows}</list></group>')
+    return (
+        f'{types}{INDEXED}<group id="u"><pop id="a" component="tk" size="2"/>'
+        f'<pop id="b" component="cn" size="3"/><list pre="a" post="b">{rows}</list></group>'
+    )
 
 
 def test_a_list_and_an_index_name_an_instance(traces, network_types) -> None:
-    body = _indexed(network_types, '<indexed i="0" j="1"/><indexed i="1" j="1"/>'
-                    '<indexed i="1" j="2"/>')
+    body = _indexed(
+        network_types, '<indexed i="0" j="1"/><indexed i="1" j="1"/><indexed i="1" j="2"/>'
+    )
     assert _last(traces, body, "b[0]/n", "b[1]/n", "b[2]/n") == [0.0, 8.0, 4.0]
 
 
@@ -319,8 +363,11 @@ def test_ids_with_odd_characters_do_not_clash(traces, network_types) -> None:
         '<holder id="h.1"><counter id="a-1"/><counter id="a_1"/><counter id="a.1"/></holder>'
         '<tick id="t-k"/>'
     )
-    body = _net(types, '<pop id="a-1" component="t-k" size="1"/>'
-                '<pop id="a_1" component="h.1" size="1"/>'
-                '<con from="a-1[0]" to="a_1/0/h.1/a.1"/>')
+    body = _net(
+        types,
+        '<pop id="a-1" component="t-k" size="1"/>'
+        '<pop id="a_1" component="h.1" size="1"/>'
+        '<con from="a-1[0]" to="a_1/0/h.1/a.1"/>',
+    )
     found = _last(traces, body, "a_1[0]/a-1/n", "a_1[0]/a_1/n", "a_1[0]/a.1/n")
     assert found == [0.0, 0.0, 4.0]

@@ -1,0 +1,166 @@
+"""Conditions inside a step: what can be located, and what the kernel leaves to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lemsmith.codegen import located
+from lemsmith.codegen.body import Body
+from lemsmith.codegen.located import (
+    CROSSED,
+    act_function,
+    can_locate,
+    changing,
+    gap,
+    located_kernel,
+    step_function,
+    touched_by_handlers,
+    truth,
+)
+from lemsmith.codegen.methods.euler import euler
+from lemsmith.converter.evaluate import evaluate
+from lemsmith.converter.expressions import Binary, parse
+from lemsmith.converter.network import Collect, Emit, Read
+from straight_line import execute, population, sets
+
+#: Tests of conditions, joined by and and or.
+TESTS = st.recursive(
+    st.builds(
+        lambda operator, left, right: Binary(operator, parse(left), parse(right)),
+        st.sampled_from([">", "<", ">=", "<="]),
+        st.sampled_from(["x", "y", "x + y", "2 * x"]),
+        st.sampled_from(["0", "1", "y", "z"]),
+    ),
+    lambda inner: st.builds(Binary, st.sampled_from(["and", "or"]), inner, inner),
+    max_leaves=4,
+)
+POINTS = st.fixed_dictionaries({name: st.floats(-3, 3) for name in "xyz"})
+
+
+@given(TESTS, POINTS)
+def test_a_gap_has_the_sign_of_its_test(test, values):
+    width = float(evaluate(gap(test), values))
+    if width != 0:
+        assert (width > 0) == bool(evaluate(test, values))
+
+
+@given(TESTS, POINTS)
+def test_truth_is_one_where_a_test_holds(test, values):
+    assert evaluate(truth(test), values) == float(evaluate(test, values))
+
+
+@given(TESTS)
+def test_a_gap_is_continuous(test):
+    line = {"x": np.linspace(-3, 3, 2001), "y": 0.3, "z": -0.2}
+    width = np.broadcast_to(evaluate(gap(test), line), 2001)
+    assert np.abs(np.diff(width)).max() < 0.02
+
+
+def spiking(**more):
+    """Return a state that grows by 1 per s and goes back to 0 at 1, counting."""
+    given = {
+        "rates": {"v": "k"},
+        "conditions": {"v .gt. 1": (*sets(v="0", n="n + 1"), Emit("spike"))},
+        "parameters": {"k": 1.0},
+        "states": ("n",),
+    }
+    return population(**{**given, **more})
+
+
+def kernel(given):
+    body = Body(given, heard=frozenset({"spike"}))
+    groups = euler(given, {})
+    located_kernel(body, groups, changing(given, groups), "")
+    return body
+
+
+def run_kernel(given, **values):
+    found = {"t": 0.0, "dt": 0.1, **given.parameters, **values}
+    raised = execute(kernel(given).statements, found)
+    return found, raised
+
+
+def test_a_step_that_crosses_nothing_is_taken():
+    values, raised = run_kernel(spiking(), v=0.5, n=0.0)
+    assert (values["v"], values["n"], raised) == (pytest.approx(0.6), 0.0, [])
+
+
+def test_a_step_that_crosses_is_left_to_be_located():
+    values, raised = run_kernel(spiking(), v=0.95, n=0.0)
+    assert (values["v"], values["n"], raised) == (0.95, 0.0, [CROSSED])
+
+
+def test_a_condition_that_held_before_acts_at_the_end_of_the_step():
+    values, raised = run_kernel(spiking(), v=1.5, n=0.0)
+    assert (values["v"], values["n"], raised) == (0.0, 1.0, ["spike"])
+
+
+def test_a_step_to_infinity_is_left_to_be_taken_in_smaller_ones():
+    blown = spiking(rates={"v": "k * exp(800 * v)"})
+    values, raised = run_kernel(blown, v=0.95, n=0.0)
+    assert (values["v"], raised) == (0.95, [CROSSED])
+
+
+def test_a_condition_on_own_state_can_be_located():
+    assert can_locate(spiking())
+
+
+def test_without_conditions_there_is_nothing_to_locate():
+    assert not can_locate(spiking(conditions={}))
+
+
+def test_a_condition_on_what_others_change_cannot_be_located():
+    reading = {"other": Read("q", "w", "parent")}
+    assert not can_locate(spiking(conditions={"other .gt. 1": sets(v="0")}, reads=reading))
+    assert not can_locate(spiking(conditions={"v .gt. 1": sets(v="other")}, reads=reading))
+
+
+def test_a_condition_on_a_sum_over_attached_cannot_be_located():
+    total = (Collect("sum", (("q", "i"),), "add"),)
+    assert not can_locate(spiking(conditions={"sum .gt. 1": sets(v="0")}, assignments=total))
+
+
+def test_a_random_condition_cannot_be_located():
+    assert not can_locate(spiking(conditions={"v .gt. random(1)": sets(v="0")}))
+
+
+def test_an_event_that_moves_what_a_condition_looks_at_is_noticed():
+    given = spiking(
+        derived={"above": "v - 1"},
+        conditions={"above .gt. 0": sets(v="0")},
+        handlers={"jump": sets(v="v + 1"), "count": sets(n="n + 1")},
+    )
+    assert touched_by_handlers(given, {"jump"})
+    assert not touched_by_handlers(given, {"count"})
+
+
+def test_what_a_condition_writes_counts_as_changing():
+    given = spiking()
+    assert changing(given, euler(given, {})) == ("n", "v")
+
+
+def results(function, **values):
+    execute(function.body, values)
+    return [float(evaluate(tree, values)) for tree in function.results]
+
+
+def test_the_scalar_step_goes_as_far_as_it_is_told():
+    given = spiking()
+    function = step_function(Body(given), euler(given, {}), ("n", "v"))
+    assert results(function, t=0.0, dt=0.03, v=0.95, n=2.0, k=1.0) == [2.0, pytest.approx(0.98)]
+
+
+def test_the_scalar_tests_tell_truth_and_distance():
+    function = located.tests_function(Body(spiking()), ("n", "v"))
+    assert results(function, t=0.0, v=1.25) == [1.0, 0.25]
+    assert results(function, t=0.0, v=0.75) == [0.0, -0.25]
+
+
+def test_the_scalar_act_does_the_marked_blocks():
+    given = spiking(conditions={"v .gt. 1": sets(v="0"), "n .gt. 5": sets(n="0")})
+    function = act_function(Body(given), ("n", "v"))
+    assert function.arguments == ("on_0", "on_1")
+    assert results(function, t=0.0, v=2.0, n=9.0, on_0=1.0, on_1=0.0) == [9.0, 0.0]
+    assert results(function, t=0.0, v=2.0, n=9.0, on_0=0.0, on_1=1.0) == [0.0, 2.0]
