@@ -250,7 +250,7 @@ class Text:
         used: set[str] = set()
 
         def need(population: str, symbol: str) -> None:
-            if symbol in ("t",) or (population, symbol) in done:
+            if symbol == "t" or (population, symbol) in done:
                 return
             done.add((population, symbol))
             of = self.populations[population]
@@ -329,7 +329,8 @@ class Text:
             if part.size:
                 owners = self.array(np.asarray(part.indices["parent"]))
                 parts.append(f"({owners}, {self.local(name, variable)})")
-        call = f"gather({population.size}, {collect.reduce!r}, ({''.join(p + ', ' for p in parts)}))"
+        listed = "".join(f"{part}, " for part in parts)
+        call = f"gather({population.size}, {collect.reduce!r}, ({listed}))"
         return f"float({call}[0])" if population.size == 1 else call
 
 
@@ -362,20 +363,15 @@ def continuous_of(network: Network) -> Continuous:
     """Return a network as one system of equations."""
     network = replace(network, populations=tuple(map(follow_levels, network.populations)))
     text = Text(network)
-    rates = [
-        (p.name, tree) for p in network.populations if p.size for tree in rates_of(p).values()
-    ]
-    truths = [
-        (p.name, test) for p in network.populations if p.size for test in full_tests(p)
-    ]
+    rates = [(p.name, tree) for p in network.populations if p.size for tree in rates_of(p).values()]
+    truths = [(p.name, test) for p in network.populations if p.size for test in full_tests(p)]
     bends = [(p.name, test) for p in network.populations if p.size for test in switches(p)]
     records = [(r.population, Name(r.variable)) for r in network.records]
     parts = [
         text.function("rates", rates),
         text.function("truths", truths + bends),
         text.function("records", list(dict.fromkeys(records))),
-        text.function("clocks", [(p, _clock(text.populations[p], tree))
-                                 for p, tree in timed(network)]),
+        text.function("clocks", [(p, _clock(tree)) for p, tree in timed(network)]),
     ]
     parts += jacobian_text(text)
     return Continuous(network, "\n".join(parts), text.constants)
@@ -395,14 +391,16 @@ def timed(network: Network) -> list[tuple[str, Expression]]:
             node: None
             for tree in trees
             for node in walk(tree)
-            if isinstance(node, Binary) and node.operator in COMPARISONS
-            and "t" in names(node) and names(node) <= fixed
+            if isinstance(node, Binary)
+            and node.operator in COMPARISONS
+            and "t" in names(node)
+            and names(node) <= fixed
         }
         found += [(population.name, atom) for atom in atoms]
     return found
 
 
-def _clock(population: Population, atom: Expression) -> Expression:
+def _clock(atom: Expression) -> Expression:
     assert isinstance(atom, Binary)
     return Binary("-", atom.left, atom.right)
 
@@ -423,11 +421,15 @@ def jacobian_text(text: Text) -> list[str]:
         if not population.size:
             continue
         constants = set(population.parameters) | {"t"}
-        constants |= {v for v in population.variables
-                      if text.places.get((population.name, v), ("", 0))[0] == "d"}
+        constants |= {
+            v
+            for v in population.variables
+            if text.places.get((population.name, v), ("", 0))[0] == "d"
+        }
         trees = list(rates_of(population).items())
-        trees += [(f"={a.variable}", a.value) for a in population.assignments
-                  if isinstance(a, Assign)]
+        trees += [
+            (f"={a.variable}", a.value) for a in population.assignments if isinstance(a, Assign)
+        ]
         for what, tree in trees:
             for name in sorted(names(tree) - constants):
                 try:
@@ -438,7 +440,8 @@ def jacobian_text(text: Text) -> list[str]:
                 if slope != ZERO:
                     found.append((population.name, what, name))
                     targets.append((population.name, slope))
-    return [f"PARTIALS = {found!r}", f"ANALYTIC = {not numeric!r}",
-            text.function("partials", targets)]
-
-
+    return [
+        f"PARTIALS = {found!r}",
+        f"ANALYTIC = {not numeric!r}",
+        text.function("partials", targets),
+    ]

@@ -89,7 +89,6 @@ class _Emitter:
         }
         self.lists = {a.name: a for a in program.advance_lists}
         self.collects = {c.name: c for c in program.collect_lists}
-        self.symbols = {layout.name: self.symbols_of(layout) for layout in program.layouts}
         # An event that makes no difference is not delivered.
         self.delivered = tuple(
             d for d in program.deliveries if (d.target, d.handler) not in batches.inert
@@ -103,33 +102,11 @@ class _Emitter:
 
     # --- names -------------------------------------------------------------------------------
 
-    def symbols_of(self, layout: Layout) -> dict[str, str]:
-        """Return a Python identifier for every symbol of a population, all different."""
-        locals_of = [
-            name for f in self.program.functions if f.population == layout.name for name in f.locals
-        ]
-        found: dict[str, str] = {}
-        used: set[str] = set()
-        symbols = (*layout.variables, *layout.parameters, *layout.reads, *layout.indices)
-        for name in (*symbols, *locals_of):
-            if name in found:
-                continue
-            text, more = identifier(name), 1
-            while text in used:
-                more += 1
-                text = f"{identifier(name)}_{more}"
-            used.add(text)
-            found[name] = text
-        return found
-
     def buffer(self, population: str, name: str) -> str:
-        return f"{self.pop[population]}_{self.symbols[population][name]}"
+        return f"{self.pop[population]}_{identifier(name)}"
 
     def index_buffer(self, population: str, name: str) -> str:
-        return f"{self.pop[population]}_at_{self.symbols[population][name]}"
-
-    def local(self, scope: _Scope, name: str) -> str:
-        return f"x_{self.symbols[scope.layout.name][name]}"
+        return f"{self.pop[population]}_at_{identifier(name)}"
 
     def fresh(self, base: str) -> str:
         self.counter += 1
@@ -139,16 +116,10 @@ class _Emitter:
         return f"advance_{'all_' if together else ''}{self.pop[population]}"
 
     def handler(self, population: str, name: str, *, together: bool = False) -> str:
-        numbered = [h for p, h in self.functions if p == population].index(name)
-        return (
-            f"handle_{'all_' if together else ''}{self.pop[population]}_{numbered}_"
-            f"{identifier(name)}"
-        )
+        return f"handle_{'all_' if together else ''}{self.pop[population]}_{identifier(name)}"
 
     def emitter(self, population: str, port: str) -> str:
-        return f"emit_{self.pop[population]}_{self.ports_of(population).index(port)}_" + (
-            identifier(port)
-        )
+        return f"emit_{self.pop[population]}_{identifier(port)}"
 
     def ports_of(self, population: str) -> list[str]:
         ports = {
@@ -266,7 +237,7 @@ class _Emitter:
         if name in ("t", "dt"):
             return name
         layout = scope.layout
-        text = self.local(scope, name) if name in self.symbols[layout.name] else ""
+        text = local(name)
         if name in scope.function.locals or name in scope.known:
             return text
         if name in layout.reads:
@@ -305,7 +276,7 @@ class _Emitter:
         scope.forget_written({variable})
         scope.known.add(variable)
         buffer = self.buffer(scope.layout.name, variable)
-        return f"{every}{buffer}[{scope.at}] = {self.local(scope, variable)}"
+        return f"{every}{buffer}[{scope.at}] = {local(variable)}"
 
     def statement(self, statement: BodyStatement, scope: _Scope) -> None:
         layout = scope.layout
@@ -313,7 +284,7 @@ class _Emitter:
             case Assign(variable, value):
                 texts = self.texts(value, scope)
                 is_local = variable in scope.function.locals
-                place = self.local(scope, variable) if is_local else self.stored(variable, scope)
+                place = local(variable) if is_local else self.stored(variable, scope)
                 self.assign(place, texts, scope)
             case When(condition, body):
                 test, careful = self.texts(condition, scope)
@@ -489,7 +460,7 @@ class _Emitter:
             varies = printer.varies(value)
             (scope.arrays.add if varies else scope.arrays.discard)(variable)
             copied = f"{text}.copy()" if bare and varies else text
-            scope.lines.append(f"{self.local(scope, variable)} = {copied}")
+            scope.lines.append(f"{local(variable)} = {copied}")
             return
         if bare or not printer.varies(value):
             scope.forget_written({variable})
@@ -581,6 +552,11 @@ _DEEPER = [
     "depth += 1",
     f"if depth > {DEPTH_LIMIT}: raise TooDeepError",
 ]
+
+
+def local(name: str) -> str:
+    """Return the Python variable that holds a symbol's value inside a function."""
+    return f"x_{identifier(name)}"
 
 
 def _runs(statements: tuple[BodyStatement, ...]) -> Iterator[str]:

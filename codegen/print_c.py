@@ -5,6 +5,7 @@ Names come from the program's own tables, numbers are written so that they read 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from ..converter.expressions import (
 )
 from ..errors import InternalError
 
-IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+IDENTIFIER = re.compile(r"\A[A-Za-z_][A-Za-z0-9_]*\Z")
 
 #: C spelling of functions in exact mode: the C library's, as the reference uses Java's.
 LIBRARY = {
@@ -65,11 +66,18 @@ VECTOR = {
 
 
 def identifier(text: str) -> str:
-    """Return `text` as a C identifier; text made only of our symbols stays as it is."""
+    """Return `text` as an identifier of C and Python; one that is stays as it is.
+
+    Other text keeps its letters and gets a hash, so that no two of them become the same.
+
+    >>> identifier("hhpop_v"), identifier("a b"), identifier("a/b")
+    ('hhpop_v', 'a_b_c8687a08', 'a_b_c14cddc0')
+    """
+    if IDENTIFIER.match(text):
+        return text
     name = re.sub(r"[^A-Za-z0-9_]", "_", text)
-    if not IDENTIFIER.match(name):
-        name = f"x{name}"
-    return name
+    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{name}_{mark}" if IDENTIFIER.match(name) else f"x{name}_{mark}"
 
 
 def number(value: float, real: str = "double") -> str:

@@ -57,7 +57,7 @@ def start_cpp(plan: Plan, request: Request) -> Running:
 
 def start_adaptive(plan: Plan, request: Request) -> Running:
     """Solve the equations in steps of the method's own choice."""
-    from .adaptive import AdaptiveRun
+    from .adaptive import AdaptiveRun  # noqa: PLC0415 - most runs have no use for its imports
 
     return AdaptiveRun(plan.program, plan.text, request.method, request.rtol, request.atol)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..codegen.continuous import rates_of
 from ..converter.network import Array, Collect, Population
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class Jacobian:
     """d rates / d y, chained through assignments, reads and sums over what is attached."""
 
     def __init__(self, run: AdaptiveRun) -> None:
-        from scipy import sparse
+        from scipy import sparse  # noqa: PLC0415 - optional, and its one user
 
         self.run = run
         self.make = sparse
@@ -53,8 +54,6 @@ class Jacobian:
         rows = []
         order = []
         for population in self.run.populations.values():
-            from ..codegen.continuous import rates_of
-
             for state in rates_of(population):
                 rows.append(self.of_tree(population, state, values, memo))
                 start = self.run.text.places[population.name, state][1]
@@ -65,7 +64,10 @@ class Jacobian:
         return whole[back]
 
     def of_tree(
-        self, population: Population, what: str, values: list[Any],
+        self,
+        population: Population,
+        what: str,
+        values: list[Any],
         memo: dict[tuple[str, str], Any],
     ) -> Any:
         """Return the gradient of one rate or derived variable, (instances, states)."""
@@ -77,7 +79,10 @@ class Jacobian:
         return total
 
     def of_name(
-        self, population: Population, name: str, values: list[Any],
+        self,
+        population: Population,
+        name: str,
+        values: list[Any],
         memo: dict[tuple[str, str], Any],
     ) -> Any:
         """Return the gradient of a name of a population, (instances, states)."""

@@ -38,9 +38,18 @@ def test_a_step_solves_the_trees_linear_system(tmp_path, real, kind, cells):
         pytest.skip(str(error))
     (tmp_path / "solve.cpp").write_text(SOURCE.replace("REAL", real), encoding="utf-8")
     subprocess.run(
-        [*compiler.command, "-O2", "-shared", "-fPIC", f"-I{INCLUDE}", "-o", "solve.so",
-         "solve.cpp"],
-        cwd=tmp_path, check=True,
+        [
+            *compiler.command,
+            "-O2",
+            "-shared",
+            "-fPIC",
+            f"-I{INCLUDE}",
+            "-o",
+            "solve.so",
+            "solve.cpp",
+        ],
+        cwd=tmp_path,
+        check=True,
     )
     library = ctypes.CDLL(str(tmp_path / "solve.so"))
     random = np.random.default_rng(1)
@@ -60,9 +69,20 @@ def test_a_step_solves_the_trees_linear_system(tmp_path, real, kind, cells):
         return ctypes.c_void_p(array.ctypes.data)
 
     bad = library.solve(
-        ctypes.c_int64(cells), ctypes.c_int64(nodes), ctypes.c_int64(compartments), at(order),
-        at(parent), c_real(h), c_real(1), at(g), at(c), at(current), at(slope), at(v),
-        at(between), *map(at, work),
+        ctypes.c_int64(cells),
+        ctypes.c_int64(nodes),
+        ctypes.c_int64(compartments),
+        at(order),
+        at(parent),
+        c_real(h),
+        c_real(1),
+        at(g),
+        at(c),
+        at(current),
+        at(slope),
+        at(v),
+        at(between),
+        *map(at, work),
     )
     assert bad == 0
     # The same in the order of the elimination, from the reference.

@@ -39,8 +39,13 @@ MEMBRANE = """
 
 
 def document(
-    membrane: str = MEMBRANE, segments: str = SEGMENTS, network: str = "", size: int = 2,
-    inside: str = '<resistivity value="1 ohm_m"/>', extra: str = "", cell: str = "cell",
+    membrane: str = MEMBRANE,
+    segments: str = SEGMENTS,
+    network: str = "",
+    size: int = 2,
+    inside: str = '<resistivity value="1 ohm_m"/>',
+    extra: str = "",
+    cell: str = "cell",
     quantity: str = "p/1/c/1/v",
 ) -> str:
     return f"""<Lems>
@@ -90,13 +95,16 @@ def test_ends_that_only_pass_current_on_are_merged_away():
 
 
 def test_a_branch_point_of_three_stays_as_a_junction_without_membrane():
-    more = SEGMENTS + """
+    more = (
+        SEGMENTS
+        + """
     <segment id="3"><parent segment="1"/><proximal x="110" y="0" z="0" diameter="1"/>
       <distal x="150" y="0" z="0" diameter="1"/></segment>
     <segment id="4"><parent segment="1"/><proximal x="110" y="0" z="0" diameter="1"/>
       <distal x="110" y="40" z="0" diameter="1"/></segment>
     <segmentGroup id="b1" neuroLexId="sao864921383"><member segment="3"/></segmentGroup>
     <segmentGroup id="b2" neuroLexId="sao864921383"><member segment="4"/></segmentGroup>"""
+    )
     cable = network_of(document(segments=more)).population("p_compartments").cable
     assert cable is not None
     assert len(cable.parent) - len(cable.capacitance) == 1
@@ -130,11 +138,14 @@ def test_values_per_group_reach_their_compartments():
 
 
 def test_a_density_may_vary_along_a_group():
-    membrane = MEMBRANE + """
+    membrane = (
+        MEMBRANE
+        + """
     <channelDensityNonUniform id="varied" ionChannel="leak" erev="-80 mV" ion="non_specific">
       <variableParameter parameter="condDensity" segmentGroup="dend">
         <inhomogeneousValue inhomogeneousParameter="reach" value="2 * p"/>
       </variableParameter></channelDensityNonUniform>"""
+    )
     population = network_of(document(membrane)).population("p_compartments_varied")
     found = np.asarray(population.parameters["condDensity"])[0::2]
     middles = 10 + (np.arange(3) + 0.5) / 3 * 100
@@ -165,7 +176,7 @@ def test_a_synapse_at_the_very_end_of_a_section_keeps_that_point():
     network = (
         '<inputList id="l" population="p" component="pulse">'
         '<input id="0" target="../p/0/c" segmentId="1" fractionAlong="1" destination="synapses"/>'
-        '</inputList>'
+        "</inputList>"
     )
     extra = '<pulseGenerator id="pulse" delay="0ms" duration="1ms" amplitude="1pA"/>'
     cable = network_of(document(network=network, extra=extra)).population("p_compartments").cable
@@ -183,12 +194,18 @@ def test_the_network_is_shown_with_surfaces_and_resistances():
     ("change", "message"),
     [
         ({"inside": ""}, "gives no resistivity"),
-        ({"membrane": MEMBRANE.replace('<specificCapacitance value="1 uF_per_cm2"/>', "")},
-         "gives no specificCapacitance"),
-        ({"membrane": MEMBRANE.replace('id="all"', 'id="all" segmentGroup="dnd"')},
-         "the segment group 'dnd'"),
-        ({"segments": SEGMENTS.replace('<parent segment="0"/>', '<parent segment="7"/>')},
-         "segment 7, which does not exist"),
+        (
+            {"membrane": MEMBRANE.replace('<specificCapacitance value="1 uF_per_cm2"/>', "")},
+            "gives no specificCapacitance",
+        ),
+        (
+            {"membrane": MEMBRANE.replace('id="all"', 'id="all" segmentGroup="dnd"')},
+            "the segment group 'dnd'",
+        ),
+        (
+            {"segments": SEGMENTS.replace('<parent segment="0"/>', '<parent segment="7"/>')},
+            "segment 7, which does not exist",
+        ),
         ({"quantity": "p/0/c/5/v"}, "no segment 5"),
     ],
 )
