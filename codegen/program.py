@@ -93,7 +93,9 @@ class Phase:
     "tick" (the time becomes that of the step's end; named "added", by adding up halves of
     steps in ms with the round-off of that), "deliver" (events that are due),
     "send" (events noted by kernels), "cable" (solve for the potentials of population `name` by
-    backward Euler) and "cable_half" (by Crank-Nicolson), "record".
+    backward Euler) and "cable_half" (by Crank-Nicolson), "keep" (a copy of the states of
+    population `name`, from which events inside the step start), "exchange" (send and deliver at
+    exact times), "record".
     """
 
     kind: str
@@ -240,6 +242,8 @@ class Program:
     phases: tuple[Phase, ...] = ()
     start: tuple[Phase, ...] = ()
     precision: str = "double"
+    #: Whether events are delivered at their exact times: phases "keep" and "exchange".
+    exact_events: bool = False
     #: The equations themselves, for schedule "continuous".
     continuous: Continuous | None = None
 
