@@ -220,13 +220,17 @@ class _Emitter:
             at = [self.stored(name, state) for state in act.states]
             old = [self.stored(name, state + OLD) for state in act.states]
             text = render(
-                "carry.jinja", pop=self.pop[name], states=len(at), tests=len(act.arguments),
+                "carry.jinja",
+                pop=self.pop[name],
+                states=len(at),
+                tests=len(act.arguments),
                 fail="s.error = LS_TOO_DEEP",
                 loads=[f"x[{n}] = {a}[i];" for n, a in enumerate(at)],
                 stores=[f"{a}[i] = x[{n}];" for n, a in enumerate(at)],
                 loads_old=[f"x[{n}] = {a}[i];" for n, a in enumerate(old)],
                 stores_old=[f"{a}[i] = x[{n}];" for n, a in enumerate(old)],
-                clock=self.stored(name, CLOCK), version=self.stored(name, VERSION),
+                clock=self.stored(name, CLOCK),
+                version=self.stored(name, VERSION),
             )
             lines += text.splitlines()
         return lines
@@ -242,7 +246,7 @@ class _Emitter:
     def reach_cases(self) -> list[str]:
         """Return what a connection's event does to its target."""
         lines: list[str] = []
-        for number, delivery in enumerate(self.program.deliveries):
+        for case, delivery in enumerate(self.program.deliveries):
             call = self.text.call(delivery)
             target = f"m.{delivery.name}_targets[k]"
             if delivery.target in self.reached:
@@ -250,7 +254,7 @@ class _Emitter:
                 body = f"{act}[&]() {{ {call} }});"
             else:
                 body = f"{{ const double t = s.t; s.t = event.time; {call} s.t = t; }}"
-            lines += [f"case {number}:", f"    {body}", "    break;"]
+            lines += [f"case {case}:", f"    {body}", "    break;"]
         return lines
 
     def keep_lines(self, name: str) -> list[str]:

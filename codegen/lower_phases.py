@@ -93,7 +93,8 @@ def lower_phases(network: Network, method: str, events: str = "grid") -> Program
     """Return the program that advances `network` by `method`."""
     if events == "exact" and method not in LOCATED:
         raise UsageError(
-            f"the method {method!r} acts on the grid of steps: --events exact needs default or exact"
+            f"the method {method!r} acts on the grid of steps: "
+            "--events exact needs default or exact"
         )
     lowering = _Lowering(network, method)
     lowering.exact_events = events == "exact"

@@ -68,8 +68,6 @@ def test_a_linear_network_is_exact_whatever_the_step(step: float) -> None:
         ({"method": "jlems"}, "exact"),
     ],
 )
-def test_exact_events_are_refused_where_they_cannot_be(
-    options: dict[str, str], word: str
-) -> None:
+def test_exact_events_are_refused_where_they_cannot_be(options: dict[str, str], word: str) -> None:
     with pytest.raises(lemsmith.UsageError, match=word):
         spikes(CURRENT, events="exact", **options)
