@@ -185,8 +185,10 @@ CHOICE = _options(
     click.option(
         "--method",
         metavar="METHOD",
-        help="The numerical method; jlems follows the reference interpreter step for step. "
-        "An unknown name lists them all.",
+        help="The numerical method: default splits the equations and locates spikes inside steps; "
+        "exact, euler, exponential_euler, rk2, rk4; cvode chooses its steps, reference is the "
+        "converged solution; jlems follows the reference interpreter step for step, neuron and cn "
+        "follow NEURON.",
     ),
     click.option(
         "--precision",
@@ -259,7 +261,8 @@ Examples:
 @click.option(
     "--events",
     type=click.Choice(["grid", "exact"]),
-    help="Deliver events on the grid of steps, or at their exact time where the method can.",
+    help="Deliver events on the grid of steps, or at their exact times (methods default and "
+    "exact, backend cpp).",
 )
 @click.option(
     "--rtol",
@@ -269,7 +272,7 @@ Examples:
 @click.option(
     "--atol",
     type=click.FloatRange(min=0, min_open=True),
-    help="Absolute tolerance of adaptive methods.",
+    help="Absolute tolerance of adaptive methods, as a part of the size that a state has had.",
 )
 @click.option(
     "--threads",
@@ -329,6 +332,8 @@ def run(
         except Interrupted as stopped:
             _keep(stopped.recording, out, save)
     say(_summary(recording, time.monotonic() - begin))
+    if warnings := recording.settings.get("warnings"):
+        click.echo("\n".join(f"warning: {w}" for w in str(warnings).splitlines()), err=True)
     for path in _write(recording, out, save, plot):
         say(f"wrote {path}")
     if error:

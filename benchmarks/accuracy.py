@@ -8,7 +8,6 @@ neuron, which conformance tests hold to those programs' own traces.
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -39,6 +38,22 @@ SKIPPED = {
     "LEMS_NML2_Ex17_Tissue": "draws random numbers",
     "LEMS_NML2_Ex25_MultiComp": "has several compartments",
 }
+
+
+ABOUT = (
+    "The largest difference of a spike's time from the converged solution "
+    "(`--method reference`: order 8, tolerance 1e-10, events located), at the step that the file "
+    "asks for; where nothing fires, the largest difference of a recorded quantity as a part of its "
+    "range. jLEMS stands for the reference interpreter's order of steps (`--method jlems`), NEURON "
+    "for its (`--method neuron`); the conformance tests hold both to those programs' own traces. "
+    "Spikes are where a potential rises through the middle of its range, interpolated between "
+    "samples."
+)
+
+COST = (
+    "One Hodgkin-Huxley cell (`models/{model}`), the CPU time of its time loop on one core "
+    "({machine}), and the worst error of a spike's time."
+)
 
 
 def trains(recording: lemsmith.Recording, like: lemsmith.Recording) -> dict[str, np.ndarray]:
@@ -150,15 +165,7 @@ def main() -> None:
             "",
             "Written by `make accuracy` (benchmarks/accuracy.py).",
             "",
-            (
-                "The largest difference of a spike's time from the converged solution "
-                "(`--method reference`: order 8, tolerance 1e-10, events located), at the step that "
-                "the file asks for; where nothing fires, the largest difference of a recorded quantity as "
-                "a part of its range. jLEMS stands for the reference interpreter's order of steps "
-                "(`--method jlems`), NEURON for its (`--method neuron`); the conformance tests hold both "
-                "to those programs' own traces. Spikes are where a potential rises through the middle "
-                "of its range, interpolated between samples."
-            ),
+            ABOUT,
             "",
             f"| Example | step | {' | '.join(METHODS.values())} |",
             "|---|---|" + "---|" * len(METHODS),
@@ -166,10 +173,7 @@ def main() -> None:
             "",
             "## Accuracy against cost",
             "",
-            (
-                f"One Hodgkin-Huxley cell (`models/{HH.name}`), the CPU time of its time loop on one core "
-                f"({platform.machine()}, {os.cpu_count()} cores), and the worst error of a spike's time."
-            ),
+            COST.format(model=HH.name, machine=platform.machine()),
             "",
             "| Method | step | CPU time | spike times off by |",
             "|---|---|---|---|",

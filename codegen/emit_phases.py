@@ -246,7 +246,7 @@ class _Emitter:
     def reach_cases(self) -> list[str]:
         """Return what a connection's event does to its target."""
         lines: list[str] = []
-        for case, delivery in enumerate(self.program.deliveries):
+        for at, delivery in enumerate(self.program.deliveries):
             call = self.text.call(delivery)
             target = f"m.{delivery.name}_targets[k]"
             if delivery.target in self.reached:
@@ -254,7 +254,7 @@ class _Emitter:
                 body = f"{act}[&]() {{ {call} }});"
             else:
                 body = f"{{ const double t = s.t; s.t = event.time; {call} s.t = t; }}"
-            lines += [f"case {case}:", f"    {body}", "    break;"]
+            lines += [f"case {at}:", f"    {body}", "    break;"]
         return lines
 
     def keep_lines(self, name: str) -> list[str]:

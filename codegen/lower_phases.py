@@ -8,7 +8,7 @@ whose states others read after it has advanced writes into a second copy until a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -63,6 +63,7 @@ from .program import (
     Program,
     RecordedColumn,
     RecordedPort,
+    Watch,
 )
 
 Method = Callable[[Population, Slopes], Groups]
@@ -76,6 +77,9 @@ ONE_STAGE: dict[str, Method] = {
 
 #: Methods that locate conditions inside the step.
 LOCATED = frozenset({"default", "exact"})
+
+#: How far explicit methods reach on the negative axis: |step times slope| of a stable step.
+STABLE = {"euler": 2.0, "rk2": 2.0, "rk4": 2.785}
 
 #: Suffix of the second copy of a state that others still read.
 NEXT = "__next"
@@ -93,8 +97,8 @@ def lower_phases(network: Network, method: str, events: str = "grid") -> Program
     """Return the program that advances `network` by `method`."""
     if events == "exact" and method not in LOCATED:
         raise UsageError(
-            f"the method {method!r} acts on the grid of steps: "
-            "--events exact needs default or exact"
+            f"the method {method!r} acts on the grid of steps: --events exact needs the methods "
+            "default or exact"
         )
     lowering = _Lowering(network, method)
     lowering.exact_events = events == "exact"
@@ -152,7 +156,7 @@ class _Lowering:
         reached = self.reached()
         if self.exact_events:
             kept = [Phase("keep", name) for name in reached]
-            phases = [*kept, *phases, Phase("exchange"), *self.condition_phases(reached)]
+            phases = [*kept, *phases, Phase("exchange"), *self.condition_phases()]
             phases.append(Phase("exchange"))
         else:
             phases.append(Phase("deliver"))
@@ -187,7 +191,22 @@ class _Lowering:
                 Phase("exchange" if self.exact_events else "send"),
             ),
             exact_events=self.exact_events,
+            watches=tuple(self.watches()),
         )
+
+    def watches(self) -> Iterator[Watch]:
+        """Yield how fast states change by themselves, where a method bears only so much."""
+        bound = STABLE.get(self.method)
+        if bound is None:
+            return
+        for name, work in self.works.items():
+            for rate in work.population.derivatives:
+                found = slope(work.population, rate.value, rate.state, work.slopes)
+                if found is None or found == ZERO or not work.population.size:
+                    continue
+                body = self.body(work)
+                tree = body.bound(found)
+                yield Watch(name, rate.state, tuple(body.statements), tree, bound)
 
     def reached(self) -> list[str]:
         """Return the populations that exact events reach while they move."""
@@ -696,6 +715,8 @@ class _Lowering:
             return False
         if not work.located:
             return True
+        if self.exact_events:
+            return False
         targets = {p.handler for p in self.network.projections if p.target == work.population.name}
         return touched_by_handlers(work.population, targets)
 
@@ -703,10 +724,9 @@ class _Lowering:
         """Return the testing of every condition on the initial state."""
         return self.test_phases([w for w in self.works.values() if w.population.conditions])
 
-    def condition_phases(self, settled: Sequence[str] = ()) -> list[Phase]:
-        """Return the testing of conditions at the end of a step, where events did not do it."""
-        works = [w for name, w in self.works.items() if name not in settled]
-        return self.test_phases([w for w in works if self.tested(w)])
+    def condition_phases(self) -> list[Phase]:
+        """Return the testing of conditions at the end of a step."""
+        return self.test_phases([w for w in self.works.values() if self.tested(w)])
 
     def test_phases(self, works: list[_Work]) -> list[Phase]:
         phases: list[Phase] = []

@@ -214,6 +214,20 @@ class RecordedPort:
     instance: int
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How fast a state changes by itself: `slope` of its derivative, after `body`.
+
+    Above `bound` over the step the method is unstable where the slope is negative.
+    """
+
+    population: str
+    state: str
+    body: tuple[BodyStatement, ...]
+    slope: Expression
+    bound: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Continuous:
     """A network as one system of equations: its text in Python, and the arrays it names."""
@@ -242,6 +256,7 @@ class Program:
     phases: tuple[Phase, ...] = ()
     start: tuple[Phase, ...] = ()
     precision: str = "double"
+    watches: tuple[Watch, ...] = ()
     #: Whether events are delivered at their exact times: phases "keep" and "exchange".
     exact_events: bool = False
     #: The equations themselves, for schedule "continuous".
