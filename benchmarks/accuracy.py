@@ -14,9 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 import lemsmith
+import numpy as np
 from lemsmith.errors import LemsmithError
 from lemsmith.runner.backends import backend
 from lemsmith.runner.pipeline import translate
@@ -145,33 +144,35 @@ def main() -> None:
     """Write the page."""
     table = examples(sys.argv[1:])
     costs = cost(HH)
-    text = "\n".join([
-        "# Accuracy",
-        "",
-        "Written by `make accuracy` (benchmarks/accuracy.py).",
-        "",
-        "The largest difference of a spike's time from the converged solution "
-        "(`--method reference`: order 8, tolerance 1e-10, events located), at the step that "
-        "the file asks for; where nothing fires, the largest difference of a recorded quantity as "
-        "a part of its range. jLEMS stands for the reference interpreter's order of steps "
-        "(`--method jlems`), NEURON for its (`--method neuron`); the conformance tests hold both "
-        "to those programs' own traces. Spikes are where a potential rises through the middle "
-        "of its range, interpolated between samples.",
-        "",
-        f"| Example | step | {' | '.join(METHODS.values())} |",
-        "|---|---|" + "---|" * len(METHODS),
-        *table,
-        "",
-        "## Accuracy against cost",
-        "",
-        f"One Hodgkin-Huxley cell (`models/{HH.name}`), the CPU time of its time loop on one core "
-        f"({platform.machine()}, {os.cpu_count()} cores), and the worst error of a spike's time.",
-        "",
-        "| Method | step | CPU time | spike times off by |",
-        "|---|---|---|---|",
-        *costs,
-        "",
-    ])
+    text = "\n".join(
+        [
+            "# Accuracy",
+            "",
+            "Written by `make accuracy` (benchmarks/accuracy.py).",
+            "",
+            "The largest difference of a spike's time from the converged solution "
+            "(`--method reference`: order 8, tolerance 1e-10, events located), at the step that "
+            "the file asks for; where nothing fires, the largest difference of a recorded quantity as "
+            "a part of its range. jLEMS stands for the reference interpreter's order of steps "
+            "(`--method jlems`), NEURON for its (`--method neuron`); the conformance tests hold both "
+            "to those programs' own traces. Spikes are where a potential rises through the middle "
+            "of its range, interpolated between samples.",
+            "",
+            f"| Example | step | {' | '.join(METHODS.values())} |",
+            "|---|---|" + "---|" * len(METHODS),
+            *table,
+            "",
+            "## Accuracy against cost",
+            "",
+            f"One Hodgkin-Huxley cell (`models/{HH.name}`), the CPU time of its time loop on one core "
+            f"({platform.machine()}, {os.cpu_count()} cores), and the worst error of a spike's time.",
+            "",
+            "| Method | step | CPU time | spike times off by |",
+            "|---|---|---|---|",
+            *costs,
+            "",
+        ]
+    )
     PAGE.write_text(text, encoding="utf-8")
 
 
