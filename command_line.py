@@ -40,6 +40,7 @@ MODEL, USAGE, INTERNAL, STOPPED = 1, 2, 70, 130
 BACKENDS = ("numpy", "cpp", "cuda", "cuda-on-host")
 PRECISIONS = ("double", "single", "mixed")
 STAGES = ("document", "model", "network", "program", "source")
+SECTIONS = ("types", "components", "networks", "simulation")
 
 #: Simulated seconds from which a summary counts in seconds, not in milliseconds.
 LONG = 10.0
@@ -184,8 +185,10 @@ CHOICE = _options(
     click.option(
         "--method",
         metavar="METHOD",
-        help="The numerical method; jlems follows the reference interpreter step for step. "
-        "An unknown name lists them all.",
+        help="The numerical method: default splits the equations and locates spikes inside steps; "
+        "exact, euler, exponential_euler, rk2, rk4; cvode chooses its steps, reference is the "
+        "converged solution; jlems follows the reference interpreter step for step, neuron and cn "
+        "follow NEURON.",
     ),
     click.option(
         "--precision",
@@ -258,7 +261,8 @@ Examples:
 @click.option(
     "--events",
     type=click.Choice(["grid", "exact"]),
-    help="Deliver events on the grid of steps, or at their exact time where the method can.",
+    help="Deliver events on the grid of steps, or at their exact times (methods default and "
+    "exact, backend cpp).",
 )
 @click.option(
     "--rtol",
@@ -268,7 +272,7 @@ Examples:
 @click.option(
     "--atol",
     type=click.FloatRange(min=0, min_open=True),
-    help="Absolute tolerance of adaptive methods.",
+    help="Absolute tolerance of adaptive methods, as a part of the size that a state has had.",
 )
 @click.option(
     "--threads",
@@ -328,6 +332,8 @@ def run(
         except Interrupted as stopped:
             _keep(stopped.recording, out, save)
     say(_summary(recording, time.monotonic() - begin))
+    if warnings := recording.settings.get("warnings"):
+        click.echo("\n".join(f"warning: {w}" for w in str(warnings).splitlines()), err=True)
     for path in _write(recording, out, save, plot):
         say(f"wrote {path}")
     if error:
@@ -573,6 +579,62 @@ def compare(
         as_json=as_json,
         plot=plot,
     )
+    _end(code, text)
+
+
+@cli.command(
+    short_help="Tell whether two files are the same model, and what differs.",
+    epilog="""
+\b
+Examples:
+  lemsmith diff cell.nml cell_rewritten.nml
+      the same model? other units, order, layout and files make no difference
+  lemsmith diff old/LEMS_net.xml new/LEMS_net.xml --ignore simulation
+      whatever is run and recorded
+  lemsmith diff LEMS_hh.xml exported.nml --tolerance 1e-6 --json
+      values that a tool wrote with six digits count as equal; the differences as data
+""",
+)
+@click.argument("a", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="A")
+@click.argument("b", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="B")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, max=1),
+    metavar="X",
+    default=1e-12,
+    show_default=True,
+    help="Largest relative difference of two values in SI that counts as equal.",
+)
+@click.option(
+    "--ignore",
+    "ignored",
+    multiple=True,
+    type=click.Choice(SECTIONS),
+    help="Leave out this part of the models; may be given several times.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
+@SEARCH
+def diff(
+    a: Path, b: Path, tolerance: float, ignored: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
+    """Tell whether the files A and B describe the same model.
+
+    Compared is what they mean, not their text: values after conversion of units, equations up
+    to symbolic equality (`a*(b + c)` is `a*b + a*c`), children and references by id,
+    connections as sets whatever their order. Every difference is told with its place in both
+    files, file:line:column.
+
+    Exit code 0 if they are the same model, 1 if they differ, 2 if one of them is no model.
+    """
+    from .runner.model_diff import run_diff
+
+    try:
+        code, text = run_diff(
+            a, b, tolerance=tolerance, ignored=ignored, as_json=as_json, **_given(**options)
+        )
+    except ModelError as error:
+        # 1 says that two models differ, and here there are no two models.
+        _fail(f"{error}\nthe models cannot be compared", USAGE)
     _end(code, text)
 
 

@@ -8,7 +8,6 @@ neuron, which conformance tests hold to those programs' own traces.
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -41,10 +40,26 @@ SKIPPED = {
 }
 
 
+ABOUT = (
+    "The largest difference of a spike's time from the converged solution "
+    "(`--method reference`: order 8, tolerance 1e-10, events located), at the step that the file "
+    "asks for; where nothing fires, the largest difference of a recorded quantity as a part of its "
+    "range. jLEMS stands for the reference interpreter's order of steps (`--method jlems`), NEURON "
+    "for its (`--method neuron`); the conformance tests hold both to those programs' own traces. "
+    "Spikes are where a potential rises through the middle of its range, interpolated between "
+    "samples."
+)
+
+COST = (
+    "One Hodgkin-Huxley cell (`models/{model}`), the CPU time of its time loop on one core "
+    "({machine}), and the worst error of a spike's time."
+)
+
+
 def trains(recording: lemsmith.Recording, like: lemsmith.Recording) -> dict[str, np.ndarray]:
     """Return spike times, s, of every potential; thresholds are the middle of `like`'s range."""
     found = {}
-    for key in recording.keys():
+    for key in recording:
         if key.rsplit("/", 1)[-1].lower() not in ("v", "w") or key not in like:
             continue
         low, high = float(like[key].min()), float(like[key].max())
@@ -68,7 +83,7 @@ def error_of(recording: lemsmith.Recording, truth: lemsmith.Recording) -> str:
         return f"{worst:.2g} ms" + (f", {missed} spikes amiss" if missed else "")
     ranges = [
         float(np.abs(recording[key] - truth[key]).max() / np.ptp(truth[key]))
-        for key in truth.keys()
+        for key in truth
         if np.ptp(truth[key]) > 0
     ]
     return f"{max(ranges, default=0.0):.1e} of range"
@@ -109,7 +124,7 @@ def _number(path: Path) -> tuple[int, str]:
 def cost(path: Path) -> list[str]:
     """Return the rows of the table of accuracy against cost on one cell."""
     truth = lemsmith.run(path, method="reference", step=1e-5)
-    key = next(k for k in truth.keys() if k.endswith("/v"))
+    key = next(k for k in truth if k.endswith("/v"))
     expected = spike_times(truth.time, truth[key], threshold=0.0, interpolate=True)
     rows = []
     for method in ("default", "exponential_euler", "rk4", "rk2", "euler"):
@@ -150,13 +165,7 @@ def main() -> None:
             "",
             "Written by `make accuracy` (benchmarks/accuracy.py).",
             "",
-            "The largest difference of a spike's time from the converged solution "
-            "(`--method reference`: order 8, tolerance 1e-10, events located), at the step that "
-            "the file asks for; where nothing fires, the largest difference of a recorded quantity as "
-            "a part of its range. jLEMS stands for the reference interpreter's order of steps "
-            "(`--method jlems`), NEURON for its (`--method neuron`); the conformance tests hold both "
-            "to those programs' own traces. Spikes are where a potential rises through the middle "
-            "of its range, interpolated between samples.",
+            ABOUT,
             "",
             f"| Example | step | {' | '.join(METHODS.values())} |",
             "|---|---|" + "---|" * len(METHODS),
@@ -164,8 +173,7 @@ def main() -> None:
             "",
             "## Accuracy against cost",
             "",
-            f"One Hodgkin-Huxley cell (`models/{HH.name}`), the CPU time of its time loop on one core "
-            f"({platform.machine()}, {os.cpu_count()} cores), and the worst error of a spike's time.",
+            COST.format(model=HH.name, machine=platform.machine()),
             "",
             "| Method | step | CPU time | spike times off by |",
             "|---|---|---|---|",

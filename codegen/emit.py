@@ -27,6 +27,11 @@ def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[Buffer
                 "reference and cvode, or --backend cpp"
             )
         return emit_continuous(program, name), ()
+    if program.exact_events and backend != "cpp":
+        raise UsageError(
+            f"the backend {backend!r} delivers events on the grid of steps: use --backend cpp for "
+            "--events exact"
+        )
     if backend in ("cuda", "cuda-on-host"):
         if program.schedule != "phases":
             raise UsageError(

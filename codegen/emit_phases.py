@@ -6,12 +6,14 @@ from ..converter.network import Assign
 from ..errors import InternalError
 from .kernel_text import CPP, KernelText, uniform
 from .located import CROSSED
+from .lower_phases import CLOCK, OLD, VERSION
 from .print_c import identifier, number
 from .program import BufferName, Delivery, Flag, Function, Layout, Phase, Program, slope_name
 from .templates import render
 
 #: Events without delay that one step may exchange before they count as going in a circle.
 EVENT_LIMIT = 1_000_000_000
+ROUND_LIMIT = 10_000_000
 
 
 def emit_phases(program: Program, source: str) -> tuple[str, tuple[BufferName, ...]]:
@@ -31,7 +33,7 @@ class _Emitter:
         for delivery in program.deliveries:
             assert delivery.delay_steps is not None
             longest = int(delivery.delay_steps.max(initial=0))
-            if longest > 0:
+            if longest > 0 and not program.exact_events:
                 self.rings[delivery.name] = len(self.ring_slots)
                 self.ring_slots.append(longest + 1)
 
@@ -62,7 +64,11 @@ class _Emitter:
             ring_slots=", ".join(map(str, self.ring_slots)) or "0",
             ring_count=len(self.ring_slots),
             columns=len(self.program.columns),
-            event_limit=EVENT_LIMIT,
+            event_limit=EVENT_LIMIT if not self.program.exact_events else ROUND_LIMIT,
+            exact_events=self.program.exact_events,
+            carry_lines=self.carry_lines(),
+            version_cases=self.version_cases(),
+            reach_cases=self.reach_cases(),
         )
         return text, tuple(self.text.buffers)
 
@@ -147,6 +153,10 @@ class _Emitter:
         assert delivery.delay_steps is not None
         name = delivery.name
         loop = f"for (int64_t k = m.{name}_starts[i]; k < m.{name}_starts[i + 1]; k++)"
+        if self.program.exact_events:
+            number = self.program.deliveries.index(delivery)
+            due = f"time + m.{name}_delays[k]"
+            return [f"{loop} ls_heap_push(s, {{{due}, 0, 0, k, {number}, 0}});"]
         if name not in self.rings:
             return [f"{loop} {self.text.call(delivery)}"]
         ring = self.rings[name]
@@ -191,6 +201,73 @@ class _Emitter:
             lines.extend(["    }", "    r.sizes[slot] = 0;", "}"])
         return lines
 
+    # --- events at exact times -----------------------------------------------------------------
+
+    @property
+    def reached(self) -> list[str]:
+        """The populations that events reach inside a step."""
+        return [p.name for p in self.program.phases if p.kind == "keep"]
+
+    def stored(self, population: str, name: str) -> str:
+        """Return the buffer of a variable."""
+        return f"m.{self.text.variable(self.layouts[population], name)}"
+
+    def carry_lines(self) -> list[str]:
+        """Return the functions that bring instances to an event and on from it."""
+        lines: list[str] = []
+        for name in self.reached:
+            act = self.program.function(f"act {name}")
+            at = [self.stored(name, state) for state in act.states]
+            old = [self.stored(name, state + OLD) for state in act.states]
+            text = render(
+                "carry.jinja",
+                pop=self.pop[name],
+                states=len(at),
+                tests=len(act.arguments),
+                fail="s.error = LS_TOO_DEEP",
+                loads=[f"x[{n}] = {a}[i];" for n, a in enumerate(at)],
+                stores=[f"{a}[i] = x[{n}];" for n, a in enumerate(at)],
+                loads_old=[f"x[{n}] = {a}[i];" for n, a in enumerate(old)],
+                stores_old=[f"{a}[i] = x[{n}];" for n, a in enumerate(old)],
+                clock=self.stored(name, CLOCK),
+                version=self.stored(name, VERSION),
+            )
+            lines += text.splitlines()
+        return lines
+
+    def version_cases(self) -> list[str]:
+        """Return how often the future of the instance behind a port was revised."""
+        return [
+            f"case {n}: return (double){self.stored(population, VERSION)}[i];"
+            for (population, _), n in self.ports.items()
+            if population in self.reached
+        ]
+
+    def reach_cases(self) -> list[str]:
+        """Return what a connection's event does to its target."""
+        lines: list[str] = []
+        for at, delivery in enumerate(self.program.deliveries):
+            call = self.text.call(delivery)
+            target = f"m.{delivery.name}_targets[k]"
+            if delivery.target in self.reached:
+                act = f"event_{self.pop[delivery.target]}(m, s, {target}, event.time, end, "
+                body = f"{act}[&]() {{ {call} }});"
+            else:
+                body = f"{{ const double t = s.t; s.t = event.time; {call} s.t = t; }}"
+            lines += [f"case {at}:", f"    {body}", "    break;"]
+        return lines
+
+    def keep_lines(self, name: str) -> list[str]:
+        """Return the copying of a population's states before they advance."""
+        size = self.layouts[name].size
+        lines = [
+            f"memcpy({self.stored(name, state + OLD)}, {self.stored(name, state)}, "
+            f"sizeof(real) * {size});"
+            for state in self.program.function(f"act {name}").states
+        ]
+        loop = f"for (int64_t i = 0; i < {size}; i++)"
+        return [*lines, f"{loop} {self.stored(name, CLOCK)}[i] = (real)s.t;"]
+
     # --- the step ---------------------------------------------------------------------------------
 
     def phase_lines(self, *, start: bool) -> list[str]:
@@ -229,6 +306,10 @@ class _Emitter:
                     lines.append("deliver(m, s);")
                 case "send":
                     lines.append("send(m, s);")
+                case "keep":
+                    lines.extend(self.keep_lines(phase.name))
+                case "exchange":
+                    lines.append("exchange(m, s, s.t);")
                 case "record":
                     pass
                 case kind:

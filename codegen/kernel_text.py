@@ -199,6 +199,8 @@ class KernelText:
                 return "uint64_t"
             case "delivery", "delay_steps":
                 return "const int32_t"
+            case "delivery", "delays":
+                return "const double"
             case (("delivery" | "list"), "starts"):
                 return "const int64_t"
             case "port", _:
@@ -232,7 +234,9 @@ class KernelText:
         for delivery in self.program.deliveries:
             assert delivery.delay_steps is not None
             keys = ["starts", "targets"]
-            if not uniform(delivery.delay_steps):
+            if self.program.exact_events:
+                keys.append("delays")
+            elif not uniform(delivery.delay_steps):
                 keys.append("delay_steps")
             for key in keys:
                 self.buffer(f"{delivery.name}_{key}", "delivery", delivery.name, key)

@@ -22,8 +22,19 @@ def schedule_of(method: str) -> str:
     return "jlems" if method == "jlems" else "equations"
 
 
-def lower(network: Network, method: str, precision: str = "double") -> Program:
-    """Return the program that advances `network` by `method` in a precision."""
+def lower(
+    network: Network, method: str, precision: str = "double", events: str = "grid"
+) -> Program:
+    """Return the program that advances `network` by `method` in a precision.
+
+    `events` "exact" delivers them at their exact times, inside steps.
+    """
+    grid_only = method in ("jlems", "neuron", "cn") or has_cables(network)
+    if events == "exact" and grid_only:
+        raise UsageError(
+            "--events exact is for point models by the methods default and exact; reference and "
+            "cvode always deliver at exact times"
+        )
     if method == "jlems":
         if precision != "double":
             raise UsageError("the method 'jlems' is that of the reference: double precision only")
@@ -32,18 +43,18 @@ def lower(network: Network, method: str, precision: str = "double") -> Program:
         if precision != "double":
             raise UsageError(f"the method {method!r} runs in double precision only")
         return lower_continuous(network)
-    return replace(_phases(network, method), precision=precision)
+    return replace(_phases(network, method, events), precision=precision)
 
 
 #: Methods that choose their own steps.
 ADAPTIVE = ("reference", "cvode")
 
 
-def _phases(network: Network, method: str) -> Program:
+def _phases(network: Network, method: str, events: str) -> Program:
     if method == "neuron":
         return lower_neuron(network)
     if has_cables(network) or method == "cn":
         return lower_cable(network, method)
     if method in ONE_STAGE or method in TABLEAUS:
-        return lower_phases(network, method)
+        return lower_phases(network, method, events)
     raise UsageError(f"the method {method!r} is not there yet")

@@ -8,7 +8,7 @@ whose states others read after it has advanced writes into a second copy until a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -34,6 +34,7 @@ from ..converter.network import (
 )
 from ..converter.passes.renaming import written_by
 from ..converter.simplify import simplify
+from ..errors import UsageError
 from .body import Body
 from .located import (
     act_function,
@@ -62,6 +63,7 @@ from .program import (
     Program,
     RecordedColumn,
     RecordedPort,
+    Watch,
 )
 
 Method = Callable[[Population, Slopes], Groups]
@@ -76,17 +78,31 @@ ONE_STAGE: dict[str, Method] = {
 #: Methods that locate conditions inside the step.
 LOCATED = frozenset({"default", "exact"})
 
+#: How far explicit methods reach on the negative axis: |step times slope| of a stable step.
+STABLE = {"euler": 2.0, "rk2": 2.0, "rk4": 2.785}
+
 #: Suffix of the second copy of a state that others still read.
 NEXT = "__next"
 
+
+#: Under exact events: suffix of a state as it was when an instance was last carried to an event
+#: or began its step, the time of that, and how often its future was revised.
+OLD, CLOCK, VERSION = "__old", "event__clock", "event__version"
 
 #: Suffix under which a state that runs half a step behind is recorded.
 NOW = "__now"
 
 
-def lower_phases(network: Network, method: str) -> Program:
+def lower_phases(network: Network, method: str, events: str = "grid") -> Program:
     """Return the program that advances `network` by `method`."""
-    return _Lowering(network, method).program()
+    if events == "exact" and method not in LOCATED:
+        raise UsageError(
+            f"the method {method!r} acts on the grid of steps: --events exact needs the methods "
+            "default or exact"
+        )
+    lowering = _Lowering(network, method)
+    lowering.exact_events = events == "exact"
+    return lowering.program()
 
 
 @dataclass(slots=True)
@@ -114,6 +130,8 @@ class _Lowering:
         self.collect_lists: list[CollectList] = []
         self.listed: dict[tuple[str, str], str] = {}
         self.functions: list[Function] = []
+        #: Whether events are delivered at their exact times, not at the ends of steps.
+        self.exact_events = False
         heard = {(p.source, p.port) for p in network.projections}
         heard |= {(r.population, r.port) for r in network.event_records}
         self.heard = {
@@ -128,16 +146,22 @@ class _Lowering:
             self.add_slopes()
             for work in self.works.values():
                 work.groups = ONE_STAGE[self.method](work.population, work.slopes)
-                if self.method in LOCATED and not self.solve_exactly(work):
+                solved = self.method in LOCATED and self.solve_exactly(work)
+                if self.method in LOCATED and not solved and not self.exact_events:
                     self.stagger(work)
                 work.located = self.method in LOCATED and can_locate(work.population)
         self.find_published()
         phases = self.stages(tableau) if tableau is not None else self.advance_phases()
         phases.append(Phase("tick"))
-        phases.append(Phase("deliver"))
-        tested = self.condition_phases()
-        phases.extend(tested)
-        phases.append(Phase("send"))
+        reached = self.reached()
+        if self.exact_events:
+            kept = [Phase("keep", name) for name in reached]
+            phases = [*kept, *phases, Phase("exchange"), *self.condition_phases()]
+            phases.append(Phase("exchange"))
+        else:
+            phases.append(Phase("deliver"))
+            phases.extend(self.condition_phases())
+            phases.append(Phase("send"))
         phases.append(Phase("record"))
         start = [*self.start_phases(), *self.half_phases()]
         for work in self.works.values():
@@ -161,8 +185,49 @@ class _Lowering:
             seed=settings.seed,
             root=self.network.populations[0].name,
             phases=tuple(phases),
-            start=(*start, Phase("send")),
+            start=(
+                *start,
+                *(Phase("keep", name) for name in reached),
+                Phase("exchange" if self.exact_events else "send"),
+            ),
+            exact_events=self.exact_events,
+            watches=tuple(self.watches()),
         )
+
+    def watches(self) -> Iterator[Watch]:
+        """Yield how fast states change by themselves, where a method bears only so much."""
+        bound = STABLE.get(self.method)
+        if bound is None:
+            return
+        for name, work in self.works.items():
+            for rate in work.population.derivatives:
+                found = slope(work.population, rate.value, rate.state, work.slopes)
+                if found is None or found == ZERO or not work.population.size:
+                    continue
+                body = self.body(work)
+                tree = body.bound(found)
+                yield Watch(name, rate.state, tuple(body.statements), tree, bound)
+
+    def reached(self) -> list[str]:
+        """Return the populations that exact events reach while they move."""
+        if not self.exact_events:
+            return []
+        targets = {p.target for p in self.network.projections}
+        found = [name for name in self.works if name in targets and self.moving(name)]
+        for name in found:
+            work = self.works[name]
+            states = changing(work.population, work.groups)
+            if work.population.conditions and not work.located:
+                raise UsageError(
+                    f"--events exact cannot be: conditions of {name!r} look at other components"
+                )
+            if not work.located:
+                self.locate(work, states)
+            for state in states:
+                work.extra[state + OLD] = 0.0
+            work.extra[CLOCK] = 0.0
+            work.extra[VERSION] = 0.0
+        return found
 
     def layout(self, work: _Work) -> Layout:
         base = layout_of(work.population)
@@ -193,7 +258,8 @@ class _Lowering:
             made = delivery_of(self.network, projection, f"d{number}")
             assert made.delays is not None
             steps = np.floor(made.delays / step + 0.5).astype(np.int64)
-            found.append(replace(made, delay_steps=steps, delays=None))
+            kept = made.delays if self.exact_events else None
+            found.append(replace(made, delay_steps=steps, delays=kept))
         return found
 
     # --- linear systems ---------------------------------------------------------------------------
@@ -495,7 +561,10 @@ class _Lowering:
     def locate(self, work: _Work, states: tuple[str, ...]) -> Phase:
         """Make the scalar functions that carry a flagged instance through its step."""
         groups = work.partial or work.groups
-        self.functions.append(step_function(self.body(work), groups, states))
+        body = self.body(work)
+        # Inside a step, what was published at its beginning holds no longer.
+        body.published = frozenset()
+        self.functions.append(step_function(body, groups, states))
         self.functions.append(tests_function(self.body(work), states))
         self.functions.append(act_function(self.body(work), states))
         return Phase("locate", work.population.name)
@@ -646,6 +715,8 @@ class _Lowering:
             return False
         if not work.located:
             return True
+        if self.exact_events:
+            return False
         targets = {p.handler for p in self.network.projections if p.target == work.population.name}
         return touched_by_handlers(work.population, targets)
 

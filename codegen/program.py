@@ -93,7 +93,9 @@ class Phase:
     "tick" (the time becomes that of the step's end; named "added", by adding up halves of
     steps in ms with the round-off of that), "deliver" (events that are due),
     "send" (events noted by kernels), "cable" (solve for the potentials of population `name` by
-    backward Euler) and "cable_half" (by Crank-Nicolson), "record".
+    backward Euler) and "cable_half" (by Crank-Nicolson), "keep" (a copy of the states of
+    population `name`, from which events inside the step start), "exchange" (send and deliver at
+    exact times), "record".
     """
 
     kind: str
@@ -212,6 +214,20 @@ class RecordedPort:
     instance: int
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How fast a state changes by itself: `slope` of its derivative, after `body`.
+
+    Above `bound` over the step the method is unstable where the slope is negative.
+    """
+
+    population: str
+    state: str
+    body: tuple[BodyStatement, ...]
+    slope: Expression
+    bound: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Continuous:
     """A network as one system of equations: its text in Python, and the arrays it names."""
@@ -240,6 +256,9 @@ class Program:
     phases: tuple[Phase, ...] = ()
     start: tuple[Phase, ...] = ()
     precision: str = "double"
+    watches: tuple[Watch, ...] = ()
+    #: Whether events are delivered at their exact times: phases "keep" and "exchange".
+    exact_events: bool = False
     #: The equations themselves, for schedule "continuous".
     continuous: Continuous | None = None
 

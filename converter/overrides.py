@@ -31,6 +31,11 @@ def overridden(document: Document, overrides: Sequence[tuple[str, str]]) -> Docu
             raise UsageError(
                 f"--set {path}: no component {'/'.join(bits)!r}" + (f"; {hint}" if hint else "")
             )
+        if len(found) > 1:
+            raise UsageError(
+                f"--set {path}: {len(found)} components are called {'/'.join(bits)!r}; "
+                "begin the path with a component that only one of them is in"
+            )
         number, way = found[0]
         top = document.elements[number]
         assert isinstance(top, Element)

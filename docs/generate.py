@@ -26,10 +26,12 @@ FOOT = """
 | code | meaning |
 |---|---|
 | 0 | all is well |
-| 1 | the model is at fault, a test failed, or two results differ |
+| 1 | the model is at fault, a test failed, or two results or models differ |
 | 2 | the request is at fault: an unknown option, a missing file, something not installed |
 | 70 | lemsmith is at fault; the message says what to report |
 | 130 | stopped by Ctrl-C; what was recorded is kept as `NAME.partial` |
+
+`lemsmith diff` ends with 2 where one of its files is no model: 1 says that two models differ.
 
 Results go to stdout, everything else to stderr.
 """

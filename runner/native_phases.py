@@ -37,6 +37,10 @@ class Phases(ctypes.Structure):
         ("rings", ctypes.c_void_p),
         ("ring_count", ctypes.c_int64),
         ("clock", ctypes.c_double),
+        ("heap", ctypes.c_void_p),
+        ("heap_size", ctypes.c_int64),
+        ("heap_room", ctypes.c_int64),
+        ("heap_count", ctypes.c_int64),
     ]
 
 
@@ -91,6 +95,8 @@ class NativePhases:
                 return np.ascontiguousarray(getattr(listed, name.key), dtype=kind)
             case "delivery":
                 delivery = next(d for d in program.deliveries if d.name == name.owner)
+                if name.key == "delays":
+                    return np.ascontiguousarray(delivery.delays, dtype=np.float64)
                 kind = np.int64 if name.key == "starts" else np.int32
                 return np.ascontiguousarray(getattr(delivery, name.key), dtype=kind)
             case "delivery_value":

@@ -262,7 +262,14 @@ def all_flow(rates: Array, step: float, occupancies: Array) -> Array:
     for q in range(int(squarings.max(initial=0))):
         left = np.flatnonzero(squarings > q)
         total[left] = _products(total[left], total[left])
-    return _products(total, occupancies[:, :, None])[:, :, 0]
+    moved: Array = _products(total, occupancies[:, :, None])[:, :, 0]
+    before, after = np.zeros(m), np.zeros(m)
+    for state in range(n):
+        before += occupancies[:, state]
+        after += moved[:, state]
+    kept = after > 0.0
+    moved[kept] = moved[kept] * before[kept, None] / after[kept, None]
+    return moved
 
 
 def _products(a: Array, b: Array) -> Array:

@@ -91,7 +91,9 @@ class NumpyPhases:
                 "the model's expressions are nested too deeply for the backend 'numpy'; use 'cpp'"
             ) from None
         exec(code, self.names)  # noqa: S102
-        self.by_name = {f.name: self.names[function_name(program, f)] for f in program.functions}
+        self.by_name: dict[str, Callable[..., Any]] = {
+            f.name: self.names[function_name(program, f)] for f in program.functions
+        }
         self.functions = {f.name: f for f in program.functions}
 
     # --- what generated text calls ----------------------------------------------------------
@@ -103,11 +105,12 @@ class NumpyPhases:
         owners = np.repeat(np.arange(len(listed.starts) - 1), np.diff(listed.starts))
         found = np.empty(len(owners))
         for n, (population, variable) in enumerate(listed.parts):
-            at = ALL if listed.which is None else np.flatnonzero(listed.which == n)
+            at: Any = ALL if listed.which is None else np.flatnonzero(listed.which == n)
             found[at] = value(population, variable, listed.entries[at])
         return owners, found
 
     def reduced(self, name: str, i: Chosen, value: Callable[[str, str, Index], Array]) -> Array:
+        """Return the sums of a list's terms for instances `i`."""
         listed = self.lists[name]
         owners, terms = self.terms(listed, value)
         size = len(listed.starts) - 1
@@ -132,7 +135,8 @@ class NumpyPhases:
 
     def instances(self, population: int, i: Chosen) -> Index:
         """Return the numbers of the instances that `i` means."""
-        return np.arange(self.layouts[population].size)[i]
+        chosen: Index = np.arange(self.layouts[population].size)[i]
+        return chosen
 
     def where(self, population: int, i: Chosen, mask: object) -> Index:
         """Return the instances of `i` where `mask` holds."""
@@ -175,6 +179,7 @@ class NumpyPhases:
     # --- one step -----------------------------------------------------------------------------
 
     def kernel(self, name: str) -> None:
+        """Run a kernel over all instances of its population."""
         self.by_name[name](ALL, self.t, self.dt)
 
     def step(self) -> None:
@@ -251,7 +256,7 @@ class NumpyPhases:
             values = [delivery.values[name][chosen] for name in function.arguments]
             handler(delivery.targets[chosen], self.t, self.dt, *values)
 
-    # --- conditions located inside the step --------------------------------------------------------
+    # --- conditions located inside the step ---------------------------------------------
 
     def locate(self, population: str) -> None:
         """Carry flagged instances through their step, condition by condition."""
@@ -318,7 +323,7 @@ class NumpyPhases:
             f"conditions of {population!r} follow one another without end at t = {now:g} s"
         )
 
-    # --- running ------------------------------------------------------------------------------------
+    # --- running ------------------------------------------------------------------------
 
     def row(self) -> Array:
         """Return the recorded values (columns,)."""

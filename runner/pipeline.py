@@ -71,7 +71,7 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
         schedule = schedule_of(request.method)
         network = flatten(model, simulation, schedule=schedule, draw=draws.next, faults=faults)
         network = optimise(network)
-        program = lower(network, request.method, request.precision)
+        program = lower(network, request.method, request.precision, request.events)
         text, buffers = emit(program, request.backend, request.name)
         plan = plan_of(model, simulation, program, text, buffers, draws, faults)
     return plan, tuple(s.path for s in document.sources.values() if s.path is not None)

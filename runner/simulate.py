@@ -30,6 +30,7 @@ from .recording import (
     Trace,
 )
 from .request import Request
+from .stiffness import StiffnessWatch
 
 Progress = Callable[[float, str], None]
 
@@ -72,13 +73,19 @@ def simulate(
     rows = np.empty((steps + 1, columns))
     rows[0] = running.initial_row()
     check_rows(plan, rows, 0, 1)
+    watch = StiffnessWatch(plan.program, getattr(running, "variables", {}))
     done, chunk = 0, 1
     with interruptible() as stop:
         while done < steps and not stop.requested:
             begin = time.perf_counter()
-            wanted = min(chunk, steps - done)
-            taken = running.advance(wanted, rows[done + 1 : done + 1 + wanted])
-            check_rows(plan, rows, done + 1, done + 1 + taken)
+            wanted = min(chunk, steps - done, watch.longest)
+            try:
+                taken = running.advance(wanted, rows[done + 1 : done + 1 + wanted])
+                check_rows(plan, rows, done + 1, done + 1 + taken)
+            except NumericalError as error:
+                why = watch.warnings(request.method)
+                raise NumericalError("\n".join([str(error), *why])) from None
+            watch.look(running.time)
             done += taken
             took = time.perf_counter() - begin
             if took < CHUNK_SECONDS / 2:
@@ -91,6 +98,10 @@ def simulate(
         recorded(plan, request, rows[: done + 1], running.events()),
         cables=cable_shapes(plan.program, running),
     )
+    warnings = watch.warnings(request.method)
+    if warnings:
+        settings = {**recording.settings, "warnings": "\n".join(warnings)}
+        recording = replace(recording, settings=settings)
     if done < steps:
         raise Interrupted(recording)
     return recording

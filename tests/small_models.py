@@ -235,12 +235,15 @@ OSCILLATOR = """
 """
 
 
-def oscillators() -> str:
-    """Return instances that differ from the start, with conditions and every kind of function."""
+def oscillators(names: tuple[str, ...] = ("x", "d", "seen"), count: int = SIZE) -> str:
+    """Return instances that differ from the start, with conditions and every kind of function.
+
+    Recorded are the variables `names` of the first `count`.
+    """
     return document(
         OSCILLATOR
         + f'<network id="net"><population id="pop" component="osc" size="{SIZE}"/></network>',
-        [f"pop[{n}]/{name}" for n in range(SIZE) for name in ("x", "d", "seen")],
+        [f"pop[{n}]/{name}" for n in range(count) for name in names],
         [(f"pop[{n}]", "up") for n in range(SIZE)],
     )
 

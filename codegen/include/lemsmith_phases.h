@@ -31,6 +31,14 @@ struct LsRing {
     int32_t **items;
 };
 
+// An event at its exact time: noted by an instance (sent unless its version is no longer that
+// of the instance), or on its way to a target.
+struct LsEvent {
+    double time, version;
+    int64_t count, item;
+    int32_t delivery, number;    // a connection `item`, or port `number` of instance `item`
+};
+
 struct LsPhases {
     double t;
     int64_t step;
@@ -47,6 +55,8 @@ struct LsPhases {
     LsRing *rings;
     int64_t ring_count;
     double clock;    // the time in ms as NEURON adds it up, by halves of a step
+    struct LsEvent *heap;    // events at exact times: to be sent, and on their way
+    int64_t heap_size, heap_room, heap_count;
 };
 
 static inline bool ls_grow(void **array, int64_t room, size_t size) {
@@ -101,6 +111,41 @@ static inline void ls_record_event(LsPhases &s, int64_t port, double time) {
     s.event_ports[s.event_size++] = port;
 }
 
+static inline bool ls_before(const LsEvent &a, const LsEvent &b) {
+    if (a.time != b.time) return a.time < b.time;
+    // What is to be sent goes first: a delivery may revise it.
+    if ((a.delivery < 0) != (b.delivery < 0)) return a.delivery < 0;
+    return a.count < b.count;
+}
+
+static inline void ls_heap_push(LsPhases &s, LsEvent event) {
+    if (s.heap_size == s.heap_room) {
+        int64_t room = s.heap_room ? 2 * s.heap_room : 256;
+        if (!ls_grow((void **)&s.heap, room, sizeof(LsEvent))) {
+            s.error = LS_NO_MEMORY;
+            return;
+        }
+        s.heap_room = room;
+    }
+    event.count = s.heap_count++;
+    int64_t k = s.heap_size++;
+    for (; k > 0 && ls_before(event, s.heap[(k - 1) / 2]); k = (k - 1) / 2)
+        s.heap[k] = s.heap[(k - 1) / 2];
+    s.heap[k] = event;
+}
+
+static inline LsEvent ls_heap_pop(LsPhases &s) {
+    const LsEvent top = s.heap[0], last = s.heap[--s.heap_size];
+    int64_t k = 0;
+    for (int64_t child; (child = 2 * k + 1) < s.heap_size; k = child) {
+        if (child + 1 < s.heap_size && ls_before(s.heap[child + 1], s.heap[child])) child++;
+        if (!ls_before(s.heap[child], last)) break;
+        s.heap[k] = s.heap[child];
+    }
+    s.heap[k] = last;
+    return top;
+}
+
 static inline void ls_ring_push(LsPhases &s, int64_t ring, int64_t delay, int64_t item) {
     LsRing &r = s.rings[ring];
     int64_t slot = (s.step + delay) % r.slots;
@@ -142,6 +187,7 @@ static inline void ls_free_phases(LsPhases &s) {
     free(s.noted_times);
     free(s.event_times);
     free(s.event_ports);
+    free(s.heap);
 }
 
 // Denormals cost a hundred cycles each and mean nothing here: flush them while a run goes on.

@@ -81,7 +81,7 @@ def run_against(
         reports.append(
             against(
                 model,
-                peer if peer in PEERS or not Path(peer).exists() else Path(peer),
+                peer if peer.lower() in PEERS or not Path(peer).exists() else Path(peer),
                 method=method,
                 settings=settings,
                 tolerance=tolerance,

@@ -240,7 +240,10 @@ def find(paths: Iterable[Path]) -> tuple[Path, ...]:
         elif not path.exists():
             raise UsageError(f"{path} does not exist")
         elif path.suffix != ".omt":
-            raise UsageError(f"{path} is no .omt file; give one, or a folder that holds some")
+            raise UsageError(
+                f"{path} is no OMV test (.omt); give one, or a folder that holds some, or "
+                "--against to compare the model with another simulator or a file of results"
+            )
         else:
             found.add(path)
     return tuple(sorted(found))

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...errors import LemsmithError, MissingTool, UsageError
+from ...errors import LemsmithError, MissingTool, UsageError, did_you_mean
 from .model_files import OutputFile, copy_model, read_settings
 
 #: Seconds granted to a peer.
@@ -151,10 +151,14 @@ def missing_needs(peer: Peer) -> tuple[Need, ...]:
 
 
 def peer_named(name: str) -> Peer:
-    """Return the peer called `name`; raise `UsageError` naming the known ones."""
-    if name not in PEERS:
-        raise UsageError(f"no peer is called {name!r}; known: {', '.join(PEERS)}")
-    return PEERS[name]
+    """Return the peer called `name`, in any case; raise `UsageError` naming the known ones."""
+    known = PEERS.get(name.lower())
+    if known is not None:
+        return known
+    hint = did_you_mean(name.lower(), PEERS) or f"known: {', '.join(PEERS)}, or a file of results"
+    if "/" in name or Path(name).suffix:
+        raise UsageError(f"no file {name!r} is there to compare with; {hint}")
+    raise UsageError(f"no peer is called {name!r}; {hint}")
 
 
 def run_peer(

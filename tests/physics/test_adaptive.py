@@ -32,7 +32,7 @@ def test_cvode_agrees_with_the_reference() -> None:
     length = "40ms"
     truth = lemsmith.run(model, method="reference", length=length)
     found = lemsmith.run(model, method="cvode", rtol=1e-8, atol=1e-10, length=length)
-    for key in truth.keys():
+    for key in truth:
         span = np.ptp(truth[key])
         assert np.abs(found[key] - truth[key]).max() < 1e-4 * span + 1e-12
 

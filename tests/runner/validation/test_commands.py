@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from lemsmith.errors import UsageError
 from lemsmith.runner.validation.commands import run_against, run_compare, run_verify
+from lemsmith.runner.validation.peers import PEERS, peer_named
 
 
 def table(path, scale=1.0):
@@ -95,6 +96,17 @@ def test_verify_returns_the_code_for_ci_and_writes_every_report(tmp_path, spike,
 def test_against_needs_a_known_peer_or_a_file(tmp_path):
     with pytest.raises(UsageError, match="no peer is called 'nest'"):
         run_against([tmp_path / "a.xml"], ["nest"])
+
+
+def test_a_peer_is_known_in_any_case_and_a_near_name_is_suggested():
+    assert peer_named("jNeuroML") is PEERS["jneuroml"]
+    with pytest.raises(UsageError, match="did you mean 'neuron'"):
+        peer_named("neurn")
+
+
+def test_a_file_of_results_that_is_not_there_is_not_taken_for_a_peer():
+    with pytest.raises(UsageError, match=r"no file 'results/hh_v.dat' is there"):
+        peer_named("results/hh_v.dat")
 
 
 @pytest.mark.parametrize(

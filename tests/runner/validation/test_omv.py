@@ -91,7 +91,7 @@ def test_a_path_that_does_not_exist_is_named(tmp_path):
 
 def test_a_file_that_is_no_test_is_refused(tmp_path):
     (tmp_path / "a.xml").write_text("<Lems/>")
-    with pytest.raises(UsageError, match=r"a\.xml is no \.omt file"):
+    with pytest.raises(UsageError, match=r"a\.xml is no OMV test"):
         omv.find([tmp_path / "a.xml"])
 
 
