@@ -19,6 +19,7 @@ backward Euler too, linearised, and their other states as in 5. Single-precision
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..converter.expressions import ONE, ZERO, Binary, Expression, Name, substitute
@@ -144,7 +145,7 @@ class NeuronLowering(CableLowering):
         """Return nothing: the first tests are those of the first step."""
         return []
 
-    def condition_phases(self) -> list[Phase]:
+    def condition_phases(self, settled: Sequence[str] = ()) -> list[Phase]:  # noqa: ARG002 - none here
         """Return the tests at the start of a step: of all but generators."""
         return self.test_phases(
             [w for w in self.works.values() if w.population.conditions and not generates(w)]
