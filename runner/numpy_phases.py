@@ -53,7 +53,8 @@ class NumpyPhases:
         self.layouts = program.layouts
         self.number = {layout.name: n for n, layout in enumerate(program.layouts)}
         self.variables: dict[tuple[str, str], Array] = {}
-        self.names: dict[str, Any] = functions() | {
+        self.names: dict[str, Any] = {
+            **functions(),
             "all_phi": phi,
             "all_finite": lambda x: np.isfinite(x).astype(float),
             "collect": self.collect,
@@ -117,7 +118,7 @@ class NumpyPhases:
         owners, terms = self.terms(listed, value)
         size = len(listed.starts) - 1
         # bincount adds one term after the other, as the loop in C does.
-        total: Array = np.bincount(owners, weights=terms, minlength=size)
+        total: Array = np.bincount(owners, weights=terms, minlength=size).astype(float)
         return total[i]
 
     def collect(self, name: str, i: Chosen) -> Array:
@@ -143,7 +144,8 @@ class NumpyPhases:
     def where(self, population: int, i: Chosen, mask: object) -> Index:
         """Return the instances of `i` where `mask` holds."""
         chosen = self.instances(population, i)
-        return chosen[np.broadcast_to(np.asarray(mask, dtype=bool), chosen.shape)]
+        found: Index = chosen[np.broadcast_to(np.asarray(mask, dtype=bool), chosen.shape)]
+        return found
 
     def note(self, population: int, port: str, i: Chosen, mask: object, time: float) -> None:
         """Note an event of every instance where `mask` holds."""
