@@ -40,14 +40,21 @@ SKIPPED = {
 }
 
 
+#: Parts of a potential's range that may be its threshold, and the least range, V.
+LEVELS = (0.5, 0.7, 0.9)
+SMALLEST = 5e-3
+
+#: Spikes of one cell that are held against one another.
+FIRST = 5
+
 ABOUT = (
     "The largest difference of a spike's time from the converged solution "
     "(`--method reference`: order 8, tolerance 1e-10, events located), at the step that the file "
     "asks for; where nothing fires, the largest difference of a recorded quantity as a part of its "
     "range. jLEMS stands for the reference interpreter's order of steps (`--method jlems`), NEURON "
     "for its (`--method neuron`); the conformance tests hold both to those programs' own traces. "
-    "Spikes are where a potential rises through the middle of its range, interpolated between "
-    "samples."
+    "Compared are the first five spikes of every cell: where its potential rises through the "
+    "middle of its range (higher for cells that reset above it), interpolated between samples."
 )
 
 COST = (
@@ -57,17 +64,23 @@ COST = (
 
 
 def trains(recording: lemsmith.Recording, like: lemsmith.Recording) -> dict[str, np.ndarray]:
-    """Return spike times, s, of every potential; thresholds are the middle of `like`'s range."""
+    """Return spike times, s, of every potential, through a threshold that suits `like`."""
     found = {}
     for key in recording:
         if key.rsplit("/", 1)[-1].lower() not in ("v", "w") or key not in like:
             continue
         low, high = float(like[key].min()), float(like[key].max())
-        if high - low > 5e-3:
-            found[key] = spike_times(
-                recording.time, recording[key], threshold=(low + high) / 2, interpolate=True
-            )
+        if high - low < SMALLEST:
+            continue
+        # Cells that reset may do so above the middle of their range.
+        levels = [low + part * (high - low) for part in LEVELS]
+        most = max(levels, key=lambda level: len(_rises(like, key, level)))
+        found[key] = _rises(recording, key, most)[:FIRST]
     return found
+
+
+def _rises(recording: lemsmith.Recording, key: str, level: float) -> np.ndarray:
+    return spike_times(recording.time, recording[key], threshold=level, interpolate=True)
 
 
 def error_of(recording: lemsmith.Recording, truth: lemsmith.Recording) -> str:

@@ -7,6 +7,7 @@ import re
 from ..errors import UsageError
 from .continuous import emit_continuous
 from .emit_cuda import emit_cuda
+from .emit_numpy_phases import emit_numpy_phases
 from .emit_numpy_steps import emit_numpy_steps
 from .emit_phases import emit_phases
 from .emit_steps import emit_steps
@@ -39,11 +40,8 @@ def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[Buffer
             )
         return emit_cuda(program, name)
     if backend == "numpy":
-        if program.schedule != "steps":
-            raise UsageError(
-                "the backend 'numpy' follows the reference's order of steps alone: choose "
-                "--method jlems, or --backend cpp"
-            )
+        if program.schedule == "phases":
+            return emit_numpy_phases(program, name)
         return emit_numpy_steps(program, name)
     if program.schedule == "phases":
         return emit_phases(program, name)

@@ -12,6 +12,7 @@ start is a level: it acts at the end of the step.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..converter.expressions import (
     ONE,
@@ -25,8 +26,9 @@ from ..converter.expressions import (
     Number,
     calls,
     names,
+    walk,
 )
-from ..converter.network import Assign, Collect, Emit, Population, Run, Statement, When
+from ..converter.network import Assign, Collect, Condition, Emit, Population, Run, Statement, When
 from ..converter.simplify import FALSE, TRUE, simplify
 from .body import Body
 from .methods.updates import Group, Groups, closure
@@ -46,6 +48,38 @@ def can_locate(population: Population) -> bool:
         if any(closure(population, tree) & (reads | collected) for tree in trees):
             return False
     return bool(population.conditions)
+
+
+#: A comparison and what holds where it does not.
+OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
+
+
+def with_switches(population: Population) -> Population:
+    """Return a population that is cut, too, where an equation switches at a time.
+
+    An input that is one expression before a time and another after it (a pulse written as
+    a conditional variable) jumps there: the step goes up to that time, and on from it.
+    """
+    fixed = {"t", *population.parameters, *population.variables}
+    fixed -= {a.variable for a in population.assignments}
+    fixed -= {d.state for d in population.derivatives}
+    fixed -= {s for flow in population.flows for s in flow.states}
+    trees = [a.value for a in population.assignments if isinstance(a, Assign)]
+    trees += [d.value for d in population.derivatives]
+    found: dict[Expression, None] = {}
+    for node in (n for tree in trees for n in walk(tree)):
+        if isinstance(node, Choose):
+            for test in walk(node.condition):
+                if (
+                    isinstance(test, Binary)
+                    and test.operator in OPPOSITE
+                    and "t" in names(test)
+                    and names(test) <= fixed
+                ):
+                    found[test] = None
+                    found[Binary(OPPOSITE[test.operator], test.left, test.right)] = None
+    cuts = tuple(Condition(test, ()) for test in found)
+    return replace(population, conditions=(*population.conditions, *cuts)) if cuts else population
 
 
 def touched_by_handlers(population: Population, handlers: set[str]) -> bool:

@@ -45,6 +45,7 @@ from .located import (
     step_function,
     tests_function,
     touched_by_handlers,
+    with_switches,
 )
 from .lower_steps import attached_order, delivery_of, layout_of, step_count
 from .methods.euler import euler
@@ -145,6 +146,10 @@ class _Lowering:
         if tableau is None:
             self.add_slopes()
             for work in self.works.values():
+                if self.method in LOCATED:
+                    cut = with_switches(work.population)
+                    if can_locate(cut):
+                        work.population = cut
                 work.groups = ONE_STAGE[self.method](work.population, work.slopes)
                 solved = self.method in LOCATED and self.solve_exactly(work)
                 if self.method in LOCATED and not solved and not self.exact_events:

@@ -4,13 +4,13 @@ The reference initialises a component three times around its children (StateInst
 once without derived variables, then with them after its children have been initialised, and
 once more; OnStart blocks of consolidated types stand twice. A component at depth d runs
 2^d times as often as the root. For idempotent OnStart blocks this settles every value, and
-what has settled isn't run again; blocks that count or draw random numbers run as often and
+what has settled is not run again; blocks that count or draw random numbers run as often and
 in the same order as in the reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import Faults, InternalError
 from .binding import Binder, selected_statements
 from .evaluate import UnknownName, Value, evaluate_quietly
-from .expressions import Expression, Number, calls, names, substitute
+from .expressions import Call, Expression, Number, calls, names, substitute, walk
 from .flatten_steps import StepFlattener
 from .instances import Group, Instances, Node
 from .network import Array, Assign, Collect, Emit, Index, Run, Statement, When
@@ -37,15 +37,25 @@ class _Step:
     tree: Expression | None
     sources: tuple[tuple[str, Array, Index | None], ...]
     target: Array | None
+    groups: frozenset[str]
     body: tuple[_Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """How many numbers an initialisation draws, and whether that is the same for all."""
+
+    number: int
+    regular: bool
 
 
 @dataclass(slots=True)
 class Initialiser:
     """Values of every symbol of every group, as arrays over the group's instances.
 
-    `draw` gives one uniform number. `changes` counts what has changed: a component that ran
-    without a change, with none since, has settled and need not run again.
+    `draw` gives one uniform number. A component that ran without a change, with none since in
+    the groups that it and what is below it read, has settled and need not run again, unless
+    it draws: `clock` counts changes, `changed` has that of each group's last one.
     """
 
     instances: Instances
@@ -56,9 +66,13 @@ class Initialiser:
     values: dict[str, dict[str, Array]] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     plans: dict[tuple[Node, bool], tuple[_Step, ...]] = field(default_factory=dict)
-    drawing: dict[Group, bool] = field(default_factory=dict)
+    drawing: dict[Node, _Draws] = field(default_factory=dict)
+    reads: dict[Node, frozenset[str]] = field(default_factory=dict)
     settled: dict[tuple[Node, bytes], int] = field(default_factory=dict)
-    changes: int = 0
+    clock: int = 0
+    changed: dict[str, int] = field(default_factory=dict)
+    #: Draws made beforehand for all instances of a group, one column a time.
+    columns: Iterator[Array] | None = None
 
     def run(self) -> dict[str, dict[str, Array]]:
         """Return initial values by group and symbol."""
@@ -74,9 +88,12 @@ class Initialiser:
     def initialise(self, node: Node, index: Index) -> None:
         """Initialise instances `index` of `node` and everything below it."""
         key = (node, b"" if len(index) == node.group.size else index.tobytes())
-        before = self.changes
-        if self.settled.get(key) == before:
+        since = self.settled.get(key)
+        if since is not None and all(
+            self.changed.get(name, 0) <= since for name in self.reads[node]
+        ):
             return
+        before = self.clock
         self.start(node, index, with_derived=False)
         absorbed = node in self.symbols.flattened
         if not absorbed:
@@ -85,8 +102,10 @@ class Initialiser:
         if not absorbed:
             self.below(node, index)
         self.start(node, index, with_derived=True)
-        if self.changes == before:
+        if self.clock == before and not self.draws(node).number:
             self.settled[key] = before
+            if node not in self.reads:
+                self.reads[node] = self.read_by(node)
 
     def below(self, node: Node, index: Index) -> None:
         """Initialise what is directly below `node`, in the reference's order."""
@@ -102,7 +121,8 @@ class Initialiser:
     def group(self, group: Group, index: Index, node: Node) -> None:
         """Initialise the members of `group` below instances `index` of `node`.
 
-        Together, unless something draws random numbers: those come member by member.
+        Random numbers are drawn member by member, as the reference does: beforehand where
+        every member draws as many, else by initialising one member after the other.
         """
         if len(index) == node.group.size:
             members = np.arange(group.size)
@@ -110,38 +130,68 @@ class Initialiser:
             members = np.flatnonzero(np.isin(group.parent_index, index))
         if not members.size:
             return
-        if self.draws(group):
+        draws = self.draws(group.top)
+        if not draws.number or self.columns is not None:
+            self.initialise(group.top, members)
+        elif draws.regular:
+            numbers = [self.draw() for _ in range(draws.number * len(members))]
+            table = np.array(numbers).reshape(len(members), draws.number)
+            self.columns = iter(np.ascontiguousarray(table.T))
+            self.initialise(group.top, members)
+            self.columns = None
+        else:
             for member in members:
                 self.initialise(group.top, np.full(1, member))
-        else:
-            self.initialise(group.top, members)
 
-    def draws(self, group: Group) -> bool:
-        """Tell whether anything in `group` or below draws at the start."""
-        if group not in self.drawing:
-            self.drawing[group] = self.find_draws(group)
-        return self.drawing[group]
+    def read_by(self, node: Node) -> frozenset[str]:
+        """Return the groups that `node` and everything below it read."""
+        found = {node.group.name}
+        for with_derived in (False, True):
+            for step in self.plans.get((node, with_derived), ()):
+                found |= step.groups
+        for below in node.inside():
+            found |= self.reads.get(below) or self.read_by(below)
+        for groups in node.groups.values():
+            for group in groups:
+                found |= self.reads.get(group.top) or self.read_by(group.top)
+        return frozenset(found)
 
-    def find_draws(self, group: Group) -> bool:
-        """Look through the expressions of `group` and of what is below for random()."""
-        for node in group.top.subtree():
-            dynamics = node.type.dynamics
-            if dynamics is None:
-                continue
-            trees: list[Expression] = [
-                a.value for start in dynamics.on_start for a in start.assignments
+    def draws(self, node: Node) -> _Draws:
+        """Return how many numbers one initialisation of `node` draws."""
+        if node not in self.drawing:
+            self.drawing[node] = self.count_draws(node)
+        return self.drawing[node]
+
+    def count_draws(self, node: Node) -> _Draws:
+        """Count the draws of three runs of `node` and of two initialisations of its children."""
+        dynamics = node.type.dynamics
+        if node in self.symbols.flattened:
+            every = [
+                t for n in node.subtree() if n.type.dynamics for t in n.type.dynamics.expressions()
             ]
-            trees += [d.value for d in dynamics.derived_variables if d.value is not None]
-            trees += [v for d in dynamics.derived_variables for _, v in d.cases]
-            trees += [a.value for regime in dynamics.regimes for a in regime.on_entry.assignments]
-            if any(calls(tree, "random") for tree in trees):
-                return True
-        return any(
-            self.draws(below)
-            for node in group.top.subtree()
-            for groups in node.groups.values()
-            for below in groups
-        )
+            return _Draws(_random(every), regular=False)
+        own, regular = 0, True
+        if dynamics is not None:
+            starts = [a.value for start in dynamics.on_start for a in start.assignments]
+            repeats = 2 if node.consolidated and self.binder.lags else 1
+            first = self.binder.first_regime(node)
+            entry = [a.value for a in first.on_entry.assignments] if first is not None else []
+            values = [d.value for d in dynamics.derived_variables if d.value is not None]
+            cases = [
+                tree
+                for d in dynamics.derived_variables
+                for case in d.cases
+                for tree in case
+                if tree is not None
+            ]
+            regular = not any(calls(tree, "random") for tree in cases)
+            own = 3 * (repeats * _random(starts) + _random(entry)) + 2 * _random(values)
+            own += 0 if regular else 1
+        below = [self.draws(inner) for inner in node.inside()]
+        attached = [self.draws(group.top) for groups in node.groups.values() for group in groups]
+        regular = regular and not any(draws.number for draws in attached)
+        number = own + 2 * sum(draws.number for draws in (*below, *attached))
+        return _Draws(number, regular and all(draws.regular for draws in below))
 
     # --- one component -----------------------------------------------------------------------
 
@@ -242,13 +292,18 @@ class Initialiser:
             match statement:
                 case Assign(variable, value):
                     target = self.array(group, variable)
-                    done.append(_Step(statement, value, self.sources(group, value), target))
-                case Collect(variable, _, _):
-                    done.append(_Step(statement, None, (), self.array(group, variable)))
+                    sources = self.sources(group, value)
+                    done.append(
+                        _Step(statement, value, sources, target, self.groups_of(group, value))
+                    )
+                case Collect(variable, parts, _):
+                    attached = frozenset(population for population, _ in parts)
+                    done.append(_Step(statement, None, (), self.array(group, variable), attached))
                 case When(condition, body):
                     inner = self.planned(group, body)
                     sources = self.sources(group, condition)
-                    done.append(_Step(statement, condition, sources, None, inner))
+                    read = self.groups_of(group, condition).union(*(x.groups for x in inner))
+                    done.append(_Step(statement, condition, sources, None, read, inner))
                 case Emit() | Run():
                     pass  # nothing listens before the first step
                 case _:
@@ -272,6 +327,11 @@ class Initialiser:
                 found.append((name, self.array(group, name), None))
         return tuple(found)
 
+    def groups_of(self, group: Group, tree: Expression) -> frozenset[str]:
+        """Return the other groups that `tree` reads."""
+        reads = self.symbols.scope(group).reads
+        return frozenset(reads[name].population for name in names(tree) if name in reads)
+
     # --- execution ----------------------------------------------------------------------------
 
     def execute(self, group: Group, steps: tuple[_Step, ...], index: Index) -> None:
@@ -286,23 +346,33 @@ class Initialiser:
             else:
                 value = self.value(group, step, None if everyone else index)
             if step.target is not None:
-                self.store(step.target, None if everyone else index, value)
+                self.store(group, step.target, None if everyone else index, value)
             elif step.body:
                 chosen = np.broadcast_to(np.asarray(value), index.shape)
                 self.execute(group, step.body, index[chosen.astype(bool)])
 
-    def store(self, target: Array, index: Index | None, value: Value) -> None:
+    def store(self, group: Group, target: Array, index: Index | None, value: Value) -> None:
         """Put values in their place, and note whether they differ from what was there."""
+        if target.size == 1:  # many groups are one instance: no array arithmetic for those
+            old = target[0]
+            target[0] = value if np.ndim(value) == 0 else value[0]
+            if target[0] != old and not (np.isnan(target[0]) and np.isnan(old)):
+                self.clock += 1
+                self.changed[group.name] = self.clock
+            return
         place = slice(None) if index is None else index
         before = np.array(target[place]).view(np.int64)
         target[place] = value
         if not np.array_equal(before, np.ascontiguousarray(target[place]).view(np.int64)):
-            self.changes += 1
+            self.clock += 1
+            self.changed[group.name] = self.clock
 
     def value(self, group: Group, step: _Step, index: Index | None) -> Value:
         """Return the value of a step's expression for the instances `index`; None: for all."""
         assert step.tree is not None
-        if index is None:
+        if group.size == 1:
+            known = {n: array[0 if at is None else at[0]] for n, array, at in step.sources}
+        elif index is None:
             known = {n: array if at is None else array[at] for n, array, at in step.sources}
         else:
             known = {
@@ -310,10 +380,14 @@ class Initialiser:
                 for name, array, at in step.sources
             }
         try:
-            return evaluate_quietly(step.tree, known, self.draw)
+            return evaluate_quietly(step.tree, known, self.next_draw)
         except UnknownName as name:
             self.faults.error(f"{str(name)!r} has no value at the start", group.top.place)
             return 0.0
+
+    def next_draw(self) -> Value:
+        """Return a uniform number, or one for each of the instances at hand."""
+        return self.draw() if self.columns is None else next(self.columns)
 
     def collected(self, group: Group, statement: Collect) -> Array:
         """Return the sum or product over what is attached, in the order of attachment."""
@@ -330,3 +404,12 @@ class Initialiser:
             order = np.argsort(np.concatenate(sequences), kind="stable")
             operation.at(total, np.concatenate(parents)[order], np.concatenate(values)[order])
         return total
+
+
+def _random(trees: Iterable[Expression]) -> int:
+    """Return how many numbers an evaluation of `trees` draws."""
+    return sum(
+        isinstance(part, Call) and part.function == "random"
+        for tree in trees
+        for part in walk(tree)
+    )

@@ -43,6 +43,9 @@ FLOOR = 1e-4
 #: Absolute tolerance of a state that has been zero so far; squares of its inverse are finite.
 SMALLEST = 1e-100
 
+#: How far from the ends of a stretch equations are looked at, as a part of the time.
+EDGE = 1e-15
+
 #: Halvings that bracket the time of a condition.
 HALVINGS = 60
 
@@ -109,6 +112,7 @@ class AdaptiveRun:
         self.holding = np.zeros(sum(self.widths), dtype=bool)
         self.stepper: Stepper | None = None
         self.stop = 0.0
+        self.inside = (-np.inf, np.inf)
         self.last: tuple[float, Interpolation, Array] | None = None
         self.jacobian: Jacobian | None = None
 
@@ -140,10 +144,23 @@ class AdaptiveRun:
 
     # --- derivatives ------------------------------------------------------------------------------
 
-    def rates(self, t: float, y: Array) -> Array:
+    def stretch(self) -> Callable[[float, Array], Array]:
+        """Return dy/dt as a function of time and state until something happens.
+
+        Equations are those between the ends of the stretch: they may switch at either. What
+        events change later does not count: a step is interpolated after the event that ends it.
+        """
+        low, high, before = *self.inside, self.d
+
+        def rates(t: float, y: Array) -> Array:
+            return self.rates(min(max(t, low), high), y, before)
+
+        return rates
+
+    def rates(self, t: float, y: Array, d: Array) -> Array:
         """Return dy/dt."""
         found = np.empty(len(y))
-        for where, value in zip(self.slices, self.functions["rates"](t, y, self.d), strict=True):
+        for where, value in zip(self.slices, self.functions["rates"](t, y, d), strict=True):
             found[where] = value
         return found
 
@@ -184,13 +201,15 @@ class AdaptiveRun:
         while self.t < until:
             if self.stepper is None:
                 self.stop = self.next_stop()
+                near = EDGE * max(self.stop, self.program.step)
+                self.inside = (self.t + near, max(self.t + near, self.stop - near))
                 self.stepper = self.new_stepper(self.stop)
-                self.switched = self.truths(self.t, self.y)[1]
+                self.switched = self.truths(self.inside[0], self.y)[1]
             start = self.t
             end, y, between = self.stepper.step()
             if not np.isfinite(y).all():
                 raise NumericalError(f"a state is no finite number at t = {end:g} s")
-            truth, switch = self.truths(end, y)
+            truth, switch = self.truths(min(end, self.inside[1]), y)
             if (truth & ~self.holding).any() or (switch != self.switched).any():
                 low, high = start, end
                 for _ in range(HALVINGS):
@@ -243,7 +262,7 @@ class AdaptiveRun:
 
     def tolerances(self) -> Array:
         """Return the absolute tolerance of every state."""
-        rates = np.abs(self.rates(self.t, self.y)) * self.program.step
+        rates = np.abs(self.rates(self.inside[0], self.y, self.d)) * self.program.step
         return np.maximum(self.atol * np.maximum(self.sizes, rates), SMALLEST)
 
     def new_stepper(self, stop: float) -> Stepper:
@@ -428,7 +447,7 @@ class DormandPrince:
         # Its stubs know one tolerance for all states; it takes one for each.
         method: Any = DOP853
         self.solver = method(
-            run.rates,
+            run.stretch(),
             run.t,
             run.y,
             stop,
@@ -464,8 +483,10 @@ class Cvode:
                 "--method cvode needs SUNDIALS: pip install 'lemsmith[sundials]'"
             ) from None
 
+        derivative = run.stretch()
+
         def rates(t: float, y: Array, found: Array) -> None:
-            found[:] = run.rates(t, np.array(y))
+            found[:] = derivative(t, np.array(y))
 
         options: dict[str, Any] = {}
         if run.functions["ANALYTIC"]:

@@ -13,6 +13,7 @@ from .cuda_host_run import CudaHostRun
 from .cuda_run import CudaRun
 from .native import NativeRun
 from .native_phases import NativePhases
+from .numpy_phases import NumpyPhases
 from .numpy_run import NumpyRun
 from .plan import Plan
 from .request import Request
@@ -66,6 +67,8 @@ def start_numpy(plan: Plan, request: Request) -> Running:
     """Run the generated Python; nothing is compiled."""
     if plan.program.schedule == "continuous":
         return start_adaptive(plan, request)
+    if plan.program.schedule == "phases":
+        return NumpyPhases(plan.program, plan.text, plan.buffers, plan.program.seed)
     return NumpyRun(plan.program, plan.text, plan.buffers, plan.random_state)
 
 

@@ -14,6 +14,9 @@ from ..errors import Faults, Place, did_you_mean
 #: Rows of a column that are looked at one by one, where each has a text of its own.
 DISTINCT = 100_000
 
+#: Attributes that name a population of the same network.
+POPULATIONS = ("presynapticPopulation", "postsynapticPopulation", "population")
+
 #: Types whose parts are told from each other by their ids.
 UNIQUE = ("network", "morphology", "baseIonChannel")
 
@@ -48,6 +51,9 @@ class ReferenceChecker:
             if identity is not None:
                 place = self.at(component.place, name)
                 self._reference(identity, slot, place, (component, *above), _named(component))
+        for name in POPULATIONS:
+            if name in component.texts and above and above[0].type.is_a("network"):
+                self._population(component, name, above[0])
         self._select(component)
         seen: dict[tuple[str, str], Place] = {}
         for slot_name, kind, part in component.parts:
@@ -107,6 +113,18 @@ class ReferenceChecker:
                 f"{slot.name} of {what} names {identity!r}, a {found.type.name}, "
                 f"and needs a {slot.type}",
                 place,
+            )
+
+    def _population(self, component: Component, name: str, network: Component) -> None:
+        """Note a population that the network does not have; NeuroML writes it as a path."""
+        identity = component.texts[name]
+        known = [part.id or "" for part in network.children("populations")]
+        if identity not in known:
+            self.faults.error(
+                f"{name} of {_named(component)} names {identity!r}, and {_named(network)} has no "
+                f"population of that id",
+                self.at(component.place, name),
+                did_you_mean(identity, known),
             )
 
     def fits(self, component: Component, slot: Slot) -> bool:

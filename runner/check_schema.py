@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +37,13 @@ _VERSION = re.compile(rb"NeuroML_v([\w.]+)\.xsd")
 _ELEMENT = re.compile(r"^Element '(?:\{[^}]*\})?([^']+)'(?:, attribute '(?:\{[^}]*\})?([^']+)')?: ")
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _TAGS = b"|".join(sorted(tag.encode() for tag in STREAMED))
-_LISTS = re.compile(
-    # Possessive, so that a run of rows is read once whatever follows it.
-    rb"(?:<(?:" + _TAGS + rb")\b[^<>]*(?:/>|>\s*(?:<\w+\b[^<>]*/>\s*)*</(?:" + _TAGS + rb")>)\s*)++"
+_ROW = re.compile(
+    rb"<(?:"
+    + _TAGS
+    + rb")\b[^<>]*(?:(?<=/)>|(?<!/)>\s*(?:<\w+\b[^<>]*/>\s*)*</(?:"
+    + _TAGS
+    + rb")>)\s*"
 )
-_ROW = re.compile(rb"<(?:" + _TAGS + rb")\b")
 
 
 def check_schema(
@@ -156,15 +159,22 @@ def thinned(content: bytes) -> bytes:
     >>> short.count(b"<input"), short.count(b"\n")
     (200, 1000)
     """
-
-    def cut(found: re.Match[bytes]) -> bytes:
-        text = found[0]
-        for count, row in enumerate(_ROW.finditer(text)):
+    kept: list[bytes] = []
+    copied = 0  # so far, everything before is in `kept`
+    count, cut, end = 0, 0, -1  # of the run of rows at hand
+    for row in chain(_ROW.finditer(content), (None,)):
+        if row is not None and row.start() == end:
+            count += 1
+        else:
+            if count > SAMPLE:
+                kept += content[copied:cut], b"\n" * content.count(b"\n", cut, end)
+                copied = end
+            count = 1
+        if row is not None:
+            end = row.end()
             if count == SAMPLE:
-                return text[: row.start()] + b"\n" * text.count(b"\n", row.start())
-        return text
-
-    return _LISTS.sub(cut, content)
+                cut = end
+    return b"".join([*kept, content[copied:]])
 
 
 @lru_cache(maxsize=8)

@@ -28,6 +28,9 @@ from .check_unused import check_unused
 from .request import Request
 from .settings import check_outputs
 
+#: Groups of instances up to which initial values are worked out, to find what is NaN.
+START_LIMIT = 300
+
 
 def check_one(request: Request) -> tuple[Fault, ...]:
     """Return every fault of one source: text, structure, references, dimensions, paths."""
@@ -37,7 +40,40 @@ def check_one(request: Request) -> tuple[Fault, ...]:
         return error.faults
     check = _Check(document, Faults())
     check.all(request)
-    return tuple(sorted(with_lines(document, check.told()).faults, key=check.position))
+    if check.faults.errors and lacks_definitions(document):
+        complete = _Check(completed(document), Faults())
+        complete.all(request)
+        if len(complete.faults.errors) < len(check.faults.errors):
+            complete.faults.warning(
+                "this file includes no definitions, and is checked as if it included "
+                "NeuroML2CoreTypes.xml",
+                None,
+                "include what it needs, if it is to stand alone",
+            )
+            check = complete
+    return tuple(sorted(with_lines(check.document, check.told()).faults, key=check.position))
+
+
+def lacks_definitions(document: Document) -> bool:
+    """Tell whether a LEMS file relies on whoever includes it for what everything is made of."""
+    included = any(_packaged(source.path) for source in document.sources.values())
+    own = (e.tag for e in document.elements if isinstance(e, Element))
+    return document.root_tag == "Lems" and not included and not {*own} & {"Target", "DefaultRun"}
+
+
+def completed(document: Document) -> Document:
+    """Return `document` with NeuroML's core types before its own elements."""
+    core = read('<Lems><Include file="NeuroML2CoreTypes.xml"/></Lems>')
+    return Document(
+        (*core.elements, *document.elements),
+        {**document.sources, **core.sources},
+        document.root_tag,
+        document.root_attributes,
+    )
+
+
+def _packaged(path: Path | None) -> bool:
+    return path is not None and PACKAGED in path.parents
 
 
 class _Check:
@@ -110,7 +146,12 @@ class _Check:
         found = Faults()
         try:
             flatten(
-                model, simulation, schedule=schedule_of("default"), draw=lambda: 0.5, faults=found
+                model,
+                simulation,
+                schedule=schedule_of("default"),
+                draw=lambda: 0.5,
+                faults=found,
+                start_limit=START_LIMIT,
             )
         except ModelError as error:
             found.found.extend(f for f in error.faults if f not in found.found)
@@ -135,9 +176,7 @@ class _Check:
     def own(self, place: Place) -> bool:
         """Tell whether a place is in the user's own files."""
         source = self.document.sources.get(place.file)
-        return source is not None and not (
-            source.path is not None and PACKAGED in Path(source.path).parents
-        )
+        return source is not None and not _packaged(source.path)
 
     def at(self, place: Place, name: str) -> Place:
         return place_of_attribute(self.document, place, name)

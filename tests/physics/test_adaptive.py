@@ -67,3 +67,36 @@ def test_a_pulse_between_grid_points_is_met(method: str) -> None:
     truth = -60e-3 + 10e-3 * (-np.expm1(-on / tau) + np.expm1(-off / tau))
     tolerance = 1e-13 if method == "default" else 1e-10
     np.testing.assert_allclose(found["v"], truth, rtol=0, atol=tolerance)
+
+
+SWITCHED = """
+<Lems><Target component="sim"/><Include file="Simulation.xml"/>
+<Dimension name="time" t="1"/>
+<ComponentType name="leaky"><Constant name="SEC" dimension="time" value="1s"/>
+  <Constant name="ON" dimension="time" value="5.337ms"/>
+  <Exposure name="x" dimension="none"/>
+  <Dynamics>
+    <StateVariable name="x" dimension="none" exposure="x"/>
+    <ConditionalDerivedVariable name="drive" dimension="none">
+      <Case condition="t .geq. ON .and. t .lt. 2 * ON" value="1"/>
+      <Case value="0"/>
+    </ConditionalDerivedVariable>
+    <TimeDerivative variable="x" value="(drive - x) * 50 / SEC"/>
+  </Dynamics>
+</ComponentType>
+<leaky id="cell"/>
+<Simulation id="sim" length="40ms" step="0.5ms" target="cell">
+  <OutputFile id="o" fileName="o.dat"><OutputColumn id="x" quantity="x"/></OutputFile>
+</Simulation></Lems>
+"""
+
+
+@pytest.mark.parametrize("method", ["default", "reference"])
+def test_an_input_that_switches_between_grid_points_is_met(method: str) -> None:
+    model = SWITCHED.replace('<Dimension name="time" t="1"/>', '<Include file="Cells.xml"/>')
+    found = lemsmith.run(model, method=method)
+    t = found.time
+    truth = -np.expm1(-50 * np.maximum(t - 5.337e-3, 0))
+    truth = truth + np.expm1(-50 * np.maximum(t - 10.674e-3, 0))
+    tolerance = 1e-12 if method == "default" else 1e-9
+    np.testing.assert_allclose(found["x"], truth, rtol=0, atol=tolerance)
