@@ -12,7 +12,7 @@ from ..errors import InternalError
 from .located import CROSSED
 from .print_c import identifier
 from .print_numpy import ArrayPrinter
-from .program import BodyStatement, BufferName, Flag, Function, Layout, Program, Pull
+from .program import BodyStatement, BufferName, Flag, Function, Layout, Program, Propagate, Pull
 
 
 def emit_numpy_phases(program: Program, source: str) -> tuple[str, tuple[BufferName, ...]]:
@@ -97,6 +97,11 @@ class _Emitter:
                 return [f"l_{identifier(variable)} = pull({listed!r}, i, t, dt)"]
             case Flow():
                 return self.flow(statement)
+            case Propagate(states, matrix, rates):
+                names = ", ".join(f"l_{identifier(state)}" for state in states)
+                entries = ", ".join(f"({a}, {b}, {printer(tree)})" for a, b, tree in matrix)
+                now = ", ".join(printer(rate) for rate in rates)
+                return [f"{names}, = propagated([{entries}], [{now}], [{names}], dt)"]
             case _:
                 raise InternalError(f"{statement!r} cannot be printed")
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codegen.emit_numpy_phases import function_name, symbol
+from ..codegen.methods.exact import propagator
 from ..codegen.program import (
     BufferName,
     CollectList,
@@ -62,6 +63,7 @@ class NumpyPhases:
             "crossed": self.mark_crossed,
             "draws": self.draws,
             "flowed": self.flowed,
+            "propagated": propagated,
         }
         for n, layout in enumerate(program.layouts):
             for name, values in layout.variables.items():
@@ -418,3 +420,29 @@ def _rounds(rows: Index, targets: Index) -> Iterator[Index]:
         first.sort()
         yield rows[first]
         rows = np.delete(rows, first)
+
+
+def propagated(
+    entries: list[tuple[int, int, Array | float]],
+    rates: list[Array | float],
+    states: list[Array],
+    dt: Array | float,
+) -> list[Array]:
+    """Return the states (n,) of linear systems advanced by dt, exactly.
+
+    `entries` are those of the systems' matrices, `rates` their present derivatives.
+    """
+    size = len(states[0])
+    matrices = np.zeros((size, len(states), len(states)))
+    for row, column, value in entries:
+        matrices[:, row, column] = value
+    now = np.stack([np.broadcast_to(rate, size) for rate in rates], axis=1)
+    if np.ndim(dt) == 0:
+        steps = propagator(matrices, float(dt))
+    else:
+        every = np.broadcast_to(np.asarray(dt), size)
+        steps = np.concatenate(
+            [propagator(matrices[n : n + 1], float(every[n])) for n in range(size)]
+        )
+    moved = np.einsum("nij,nj->ni", steps, now)
+    return [state + moved[:, n] for n, state in enumerate(states)]
