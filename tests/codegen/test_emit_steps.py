@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -147,7 +148,7 @@ def test_the_same_program_gives_the_same_bytes_whatever_the_order_of_hashes(lang
             [sys.executable, "-c", TEXTS[language], name],
             env={
                 "PYTHONHASHSEED": seed,
-                "PYTHONPATH": str(small_models.__file__).rsplit("/", 1)[0],
+                "PYTHONPATH": os.pathsep.join(sys.path),
             },
             capture_output=True,
             text=True,
