@@ -3,7 +3,7 @@
     make accuracy
 
 The reference interpreter's steps are followed by the method jlems and NEURON's by the method
-neuron, which conformance tests hold to those programs' own traces.
+neuron; neither program runs here.
 """
 
 from __future__ import annotations
@@ -30,12 +30,11 @@ HH = ROOT / "models" / "LEMS_hh.xml"
 #: What is run beside the default method, and what the table calls it.
 METHODS = {"default": "lemsmith", "jlems": "jLEMS", "neuron": "NEURON"}
 
-#: The longest that one run may be expected to take: examples that take more are left out.
+#: Examples that have no converged solution, and why.
 SKIPPED = {
     "LEMS_NML2_Ex14_PyNN": "draws random numbers",
     "LEMS_NML2_Ex16_Inputs": "draws random numbers",
     "LEMS_NML2_Ex23_Spiketimes": "draws random numbers",
-    "LEMS_NML2_Ex17_Tissue": "draws random numbers",
     "LEMS_NML2_Ex25_MultiComp": "has several compartments",
 }
 
@@ -52,7 +51,7 @@ ABOUT = (
     "(`--method reference`: order 8, tolerance 1e-10, events located), at the step that the file "
     "asks for; where nothing fires, the largest difference of a recorded quantity as a part of its "
     "range. jLEMS stands for the reference interpreter's order of steps (`--method jlems`), NEURON "
-    "for its (`--method neuron`); the conformance tests hold both to those programs' own traces. "
+    "for its (`--method neuron`); neither column is a run of those programs. "
     "Compared are the first five spikes of every cell: where its potential rises through the "
     "middle of its range (higher for cells that reset above it), interpolated between samples."
 )
