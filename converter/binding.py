@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from .expressions import ZERO, Binary, Choose, Expression, Name, Number, names, substitute
 from .instances import Instances, Node
 from .java_order import hash_order
-from .model import Actions, DerivedVariable, OnCondition, Regime
+from .model import Actions, DerivedVariable, OnCondition, OnEvent, Regime
 from .network import Assign, Collect, Emit, Flow, Run, Statement, When
 from .paths import Selection, select
 from .symbols import TIME_DIMENSION, Symbols, unknown
@@ -163,19 +163,32 @@ class Binder:
                 continue
             body: list[Statement] = []
             if dynamics is not None:
-                for event in dynamics.on_events:
-                    if event.port == port.name:
-                        body.extend(self.actions(node, event.actions, stale=True))
-                for number, regime in enumerate(dynamics.regimes):
-                    inner = [
-                        statement
-                        for event in regime.on_events
-                        if event.port == port.name
-                        for statement in self.actions(node, event.actions, stale=True)
-                    ]
-                    if inner:
-                        body.append(When(equals(self.regime_symbol(node), number), tuple(inner)))
+                body.extend(self.on_event(node, dynamics.on_events, port.name))
+                listening = {
+                    number: self.on_event(node, regime.on_events, port.name)
+                    for number, regime in enumerate(dynamics.regimes)
+                }
+                body.extend(self.by_regime(node, {n: b for n, b in listening.items() if b}))
             yield handler_name(node, port.name), tuple(body)
+
+    def on_event(self, node: Node, events: Iterable[OnEvent], port: str) -> list[Statement]:
+        """Return what `events` say about `port`; of several, the reference knows the last."""
+        blocks = [self.actions(node, e.actions, stale=True) for e in events if e.port == port]
+        if self.lags:
+            blocks = blocks[-1:]
+        return [statement for block in blocks for statement in block]
+
+    def by_regime(self, node: Node, blocks: dict[int, list[Statement]]) -> list[Statement]:
+        """Return the block of the regime that is active when the event comes, and no other."""
+        symbol = self.regime_symbol(node)
+        done: list[Statement] = []
+        if len(blocks) > 1:  # one of them may change the regime
+            active = symbol
+            scope = self.symbols.scope(node.group)
+            symbol = scope.variable(node, "regime", "regime", None, "hearing")
+            done.append(Assign(symbol, Name(active)))
+        done.extend(When(equals(symbol, n), tuple(block)) for n, block in blocks.items())
+        return done
 
 
 def kinetic_flow(symbols: Symbols, node: Node, scheme_name: str) -> Flow | None:
@@ -238,8 +251,23 @@ def equals(symbol: str, number: int) -> Expression:
 
 
 def first_out(node: Node) -> str | None:
-    """Return the out port that a connection without a port means."""
-    return next((p.name for p in node.type.ports.values() if p.direction == "out"), None)
+    """Return the out port that a connection without a port means.
+
+    The reference makes ports as it meets what sends from them: at the start, in handlers
+    (in the order of its map of them), in conditions, in regimes.
+    """
+    ports = [p.name for p in node.type.ports.values() if p.direction == "out"]
+    dynamics = node.type.dynamics
+    if len(ports) > 1 and dynamics is not None:
+        handlers = {event.port: event.actions for event in dynamics.on_events}
+        met = [
+            *dynamics.on_start,
+            *(handlers[port] for port in hash_order(handlers)),
+            *(condition.actions for condition in dynamics.on_conditions),
+            *(block for regime in dynamics.regimes for block in regime.every_block()),
+        ]
+        return next((port for actions in met for port, _ in actions.events), ports[0])
+    return ports[0] if ports else None
 
 
 def first_in(node: Node) -> str | None:

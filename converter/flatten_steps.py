@@ -105,13 +105,13 @@ class StepFlattener(Binder):
             below = [g for g in node.groups.get(slot, ()) if g.kind != "attachments"]
             if below:
                 done.append(Advance(tuple(group.name for group in below)))
-        multiple = node.groups.get("", ())
-        if multiple:
-            done.append(Advance(tuple(group.name for group in multiple)))
         for container in hash_order(node.type.attachments):
             attached = [g for g in node.groups.get(container, ()) if g.kind == "attachments"]
             if attached:
                 done.append(Advance(tuple(group.name for group in attached)))
+        multiple = node.groups.get("", ())
+        if multiple:
+            done.append(Advance(tuple(group.name for group in multiple)))
         dynamics = node.type.dynamics
         if dynamics is None:
             return done

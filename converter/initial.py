@@ -21,6 +21,7 @@ from .evaluate import UnknownName, Value, evaluate_quietly
 from .expressions import Call, Expression, Number, calls, names, substitute, walk
 from .flatten_steps import StepFlattener
 from .instances import Group, Instances, Node
+from .java_order import hash_order
 from .network import Array, Assign, Collect, Emit, Index, Run, Statement, When
 from .paths import select
 from .symbols import Symbols
@@ -114,9 +115,30 @@ class Initialiser:
         for items in node.lists.values():
             for item in items:
                 self.initialise(item, index)
+        drawing = [g for gs in node.groups.values() for g in gs if self.draws(g.top).number]
+        if len(drawing) > 1 and len(index) == 1:
+            self.by_attachment(node, index)
+            return
         for groups in node.groups.values():
             for group in groups:
                 self.group(group, index, node)
+
+    def by_attachment(self, node: Node, index: Index) -> None:
+        """Initialise what several groups attach to one instance, in the order of attachment.
+
+        The lists come in the reference's order: children, Attachments as its map has them,
+        instances that a Structure made.
+        """
+        attachments = hash_order(node.type.attachments)
+        slots = [slot for slot in node.groups if slot and slot not in attachments]
+        for slot in (*slots, *attachments, ""):
+            found = [
+                (int(group.sequence[member]), n, group, member)
+                for n, group in enumerate(node.groups.get(slot, ()))
+                for member in np.flatnonzero(group.parent_index == index[0])
+            ]
+            for _, _, group, member in sorted(found, key=lambda item: item[:2]):
+                self.initialise(group.top, np.full(1, member))
 
     def group(self, group: Group, index: Index, node: Node) -> None:
         """Initialise the members of `group` below instances `index` of `node`.

@@ -176,6 +176,12 @@ class Regime:
     on_events: tuple[OnEvent, ...]
     place: Place
 
+    def every_block(self) -> Iterator[Actions]:
+        """Yield every block of actions."""
+        yield self.on_entry
+        yield from (event.actions for event in self.on_events)
+        yield from (condition.actions for condition in self.on_conditions)
+
 
 @dataclass(frozen=True, slots=True)
 class Dynamics:
@@ -209,11 +215,10 @@ class Dynamics:
     def every_block(self) -> Iterator[Actions]:
         """Yield every block of actions, those of regimes included."""
         yield from self.on_start
-        yield from (regime.on_entry for regime in self.regimes)
-        blocks: tuple[Dynamics | Regime, ...] = (self, *self.regimes)
-        for block in blocks:
-            yield from (condition.actions for condition in block.on_conditions)
-            yield from (event.actions for event in block.on_events)
+        yield from (condition.actions for condition in self.on_conditions)
+        yield from (event.actions for event in self.on_events)
+        for regime in self.regimes:
+            yield from regime.every_block()
 
     def expressions(self) -> Iterator[Expression]:
         """Yield every expression, those of regimes included."""

@@ -48,7 +48,7 @@ class StiffnessWatch:
         for watch in self.program.watches:
             try:
                 rate = self.rate(watch, time)
-            except UnknownName:
+            except (UnknownName, KeyError):  # a backend that shows no states
                 continue
             key = (watch.population, watch.state)
             self.worst[key] = max(self.worst.get(key, 0.0), rate)
