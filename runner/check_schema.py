@@ -119,7 +119,7 @@ def _check_file(
         place = _place(document, source, finding)
         text = f"the schema of NeuroML {version} refuses this: {finding.message}"
         reason = _excuse(finding, version, types)
-        if reason is None and accepting is not None:
+        if accepting is not None:
             reason = f"that of {accepting} takes it; declare that version"
         if reason is not None:
             faults.warning(text, place, reason)

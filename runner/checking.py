@@ -99,11 +99,12 @@ class _Check:
                 self.flattened(model, simulation)
         later = Faults()
         check_schema(self.document, later, self.own, model.types)
-        # What the schema refuses was often said before, and better.
-        said = {(f.place.file, f.place.line) for f in faults.found if f.place is not None}
-        faults.found.extend(
-            f for f in later.found if f.place and (f.place.file, f.place.line) not in said
-        )
+        # What the schema refuses was often said before, and better; but what was a warning
+        # before, an attribute that nobody reads, is an error in plain NeuroML.
+        said = {(f.place.file, f.place.line) for f in faults.errors if f.place is not None}
+        new = [f for f in later.found if f.place and (f.place.file, f.place.line) not in said]
+        stricter = {f.place for f in new if f.severity == "error"}
+        faults.found = [f for f in faults.found if f.place not in stricter] + new
 
     def resolved(self, request: Request) -> Model | None:
         """Return the model, None where an override makes no sense."""
