@@ -22,9 +22,6 @@ FOLDER = Path(__file__).parent
 AT_RUN_TIME = ("nan_in_run", "infinite_in_run", "nan_of_derived")
 
 
-#: Models of which `check` says, at another place, what is wrong with a reference.
-SAID_ELSEWHERE = ("input_that_is_no_current",)
-
 #: When, in a message, and the step that all the models here take, s.
 TIME = re.compile(r"t = ([\d.e-]+) s")
 STEP = 1e-4
@@ -47,10 +44,6 @@ def said(path, **options):
     else:
         text = "\n".join(map(str, lemsmith.check([path])))
     return text.replace(f"{FOLDER}/", "").replace(str(FOLDER), "FOLDER") + "\n"
-
-
-def line_of(fault):
-    return fault.place and (fault.place.file, fault.place.line)
 
 
 def named(path):
