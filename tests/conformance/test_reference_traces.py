@@ -22,7 +22,7 @@ FIGURES = json.loads((Path(__file__).parent / "reference_traces.json").read_text
 #: Steps that slower backends take of every model.
 BEGINNING = 2000
 
-#: The models that slower backends run to the end.
+#: The models that slower backends run to the end in every test; the others in the slow ones.
 IN_FULL = (
     "nml2/LEMS_NML2_Ex0_IaF.xml",
     "nml2/LEMS_NML2_Ex1_HH.xml",
@@ -75,8 +75,13 @@ def test_the_first_steps_on_numpy_equal_the_reference(key):
 
 
 @numpy_only
-@pytest.mark.slow
-@pytest.mark.parametrize("key", sources(IN_FULL))
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(key, id=key, marks=() if key in IN_FULL else pytest.mark.slow)
+        for key in FIGURES
+    ],
+)
 def test_every_row_on_numpy_equals_the_reference(key):
     recording = lemsmith.run(corpus.source_of(key), method="jlems", backend="numpy")
     # numpy's exp may differ in the last bit of a double.
