@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..errors import UsageError, did_you_mean
+from ..errors import UsageError, did_you_mean, one_of
 from .document import Document, Element, Table
+from .model import Component, Model
 
 
 def overridden(document: Document, overrides: Sequence[tuple[str, str]]) -> Document:
@@ -43,6 +44,40 @@ def overridden(document: Document, overrides: Sequence[tuple[str, str]]) -> Docu
         elements = (*document.elements[:number], changed, *document.elements[number + 1 :])
         document = replace(document, elements=elements)
     return document
+
+
+def check_overrides(model: Model, overrides: Sequence[tuple[str, str]]) -> None:
+    """Raise `UsageError` where an override names what its component's type does not have."""
+    for path, _ in overrides:
+        *bits, attribute = path.split("/")
+        for top in model.order:
+            for component in _reached(top, bits):
+                kind = component.type
+                known = {
+                    *kind.parameters, *kind.properties, *kind.derived_parameters, *kind.texts,
+                    *kind.paths, *kind.index_parameters, *kind.references, *kind.links,
+                }  # fmt: skip
+                if attribute not in known:
+                    hint = one_of(attribute, sorted(known))
+                    raise UsageError(
+                        f"--set {path}: {kind.name!r} has no parameter {attribute!r}"
+                        + (f"; {hint}" if hint else "")
+                    )
+
+
+def _reached(component: Component, bits: Sequence[str]) -> Iterator[Component]:
+    """Yield what `bits` names from `component` down, by the rule of `_ways`."""
+    parts = [part for _, _, part in component.parts if isinstance(part, Component)]
+    if component.id == bits[0] or (len(bits) > 1 and bits[0] in (component.id, component.tag)):
+        if len(bits) == 1:
+            yield component
+            return
+        for part in parts:
+            if bits[1] in (part.id, part.tag):
+                yield from (part,) if len(bits) == 2 else _reached(part, bits[1:])
+    else:
+        for part in parts:
+            yield from _reached(part, bits)
 
 
 def _named(element: Element, bit: str) -> bool:

@@ -95,55 +95,68 @@ def _reduced(symbols: Symbols, node: Node, variable: DerivedVariable, bits: list
             variable.place,
         )
         return Selection(ZERO)
-    found: list[Node] = [node]
-    groups: list[Group] = []
+    found = [node]
     for bit in bits[:-1]:
-        match = PREDICATE.match(bit)
-        stepped: list[Node] = []
-        for current in found:
-            if match is None:
-                below = current.children.get(bit) or current.child_instances.get(bit)
-                if below is not None:
-                    stepped.append(below)
-                continue
-            stepped.extend(
-                item
-                for item in current.lists.get(match["list"], ())
-                if _matches(symbols, item, match["inside"], variable)
-            )
-            groups.extend(
-                group
-                for group in current.groups.get(match["list"], ())
-                if _matches(symbols, group.top, match["inside"], variable)
-            )
-        found = stepped
-    values = [_value(symbols, node, item, bits[-1]) for item in found]
+        found = [
+            item for current in found for item in _items(symbols, node, current, bit, variable)
+        ]
     total: Expression | None = None
-    for value in values:
-        if value is None:
-            symbols.faults.error(
-                f"{variable.name!r} selects {bits[-1]!r}, which an item of the list lacks",
-                variable.place,
-            )
-            continue
-        total = value if total is None else Binary("+" if reduce == "add" else "*", total, value)
     parts: list[tuple[str, str]] = []
-    for group in groups:
-        exposed = symbols.public(group, group.top, bits[-1])
-        if isinstance(exposed, Number):
-            scope = symbols.scope(group)
-            symbol = scope.variable(group.top, bits[-1], "state", None, "constant")
-            exposed = Name(symbol)
-        if exposed is None or not isinstance(exposed, Name):
+    for item in found:
+        value = symbols.public(item.group, item, bits[-1])
+        own = item.group is node.group or symbols.holds(item, bits[-1]) is not None
+        if value is None or not own:
             symbols.faults.error(
-                f"{group.top.id!r} lacks {bits[-1]!r}, which {variable.name!r} adds up",
-                group.top.place,
+                f"{item.id or item.type.name!r} lacks {bits[-1]!r}, which {variable.name!r} "
+                f"{'adds up' if reduce == 'add' else 'multiplies'}",
+                item.place,
+                did_you_mean(bits[-1], [*item.type.exposures, *item.values]),
             )
-            continue
-        parts.append((group.name, exposed.name))
+        elif item.group is not node.group:
+            parts.append((item.group.name, _stored(symbols, item, bits[-1], value)))
+        else:
+            operator = "+" if reduce == "add" else "*"
+            total = value if total is None else Binary(operator, total, value)
     if total is None and not parts:
         total = ZERO if reduce == "add" else ONE
     return Selection(total, tuple(parts), reduce)
+
+
+def _items(
+    symbols: Symbols, base: Node, current: Node, bit: str, variable: DerivedVariable
+) -> list[Node]:
+    """Return what one bit of a path with a list in it reaches from `current`."""
+    match = PREDICATE.match(bit)
+    if match is None:
+        below = current.children.get(bit) or current.child_instances.get(bit)
+        if below is None:
+            symbols.faults.error(
+                f"{current.id or current.type.name!r} has no {bit!r}, on the path "
+                f"{variable.select!r} of {variable.name!r}",
+                current.place,
+                did_you_mean(bit, [*current.children, *current.child_instances]),
+            )
+            return []
+        return [below]
+    groups = current.groups.get(match["list"], ())
+    if groups and current.group is not base.group:
+        symbols.faults.error(
+            f"{variable.name!r} selects what is attached to something attached, which is not "
+            "supported",
+            variable.place,
+        )
+    every = [*current.lists.get(match["list"], ()), *(group.top for group in groups)]
+    return [item for item in every if _matches(symbols, item, match["inside"], variable)]
+
+
+def _stored(symbols: Symbols, item: Node, name: str, value: Expression) -> str:
+    """Return the symbol of a value of another group; a number gets a variable that holds it."""
+    scope = symbols.scope(item.group)
+    if isinstance(value, Name) and value.name in scope.variables:
+        return value.name
+    symbol = scope.variable(item, name, "constant", None, "selected")
+    scope.starts[symbol] = item.values.get(name, 0.0)
+    return symbol
 
 
 def _matches(symbols: Symbols, node: Node, predicate: str, variable: DerivedVariable) -> bool:

@@ -57,7 +57,7 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
     from ..codegen.lower import lower, schedule_of
     from ..converter.flatten import flatten
     from ..converter.optimise import optimise
-    from ..converter.overrides import overridden
+    from ..converter.overrides import check_overrides, overridden
     from ..converter.read import read
     from ..converter.resolve import resolve
     from .settings import plan_of, refuse_unused, simulation_for, start_draws
@@ -65,6 +65,7 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
     document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
     with placed(document) as faults:
         model = resolve(overridden(document, request.overrides), faults)
+        check_overrides(model, request.overrides)
         faults.raise_errors()
         refuse_unused(request, faults)
         simulation = simulation_for(model, request, faults)
@@ -80,13 +81,15 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
 
 def load(source: str | Path, **options: Any) -> Model:
     """Return the resolved model of a file or text; raises `ModelError` with every fault."""
-    from ..converter.overrides import overridden
+    from ..converter.overrides import check_overrides, overridden
     from ..converter.read import read
     from ..converter.resolve import resolve
 
     request = made(source, **options)
     document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
-    return resolve(overridden(document, request.overrides))
+    model = resolve(overridden(document, request.overrides))
+    check_overrides(model, request.overrides)
+    return model
 
 
 def check(sources: Sequence[str | Path], **options: Any) -> tuple[Fault, ...]:

@@ -47,7 +47,7 @@ def test_a_selection(flattened, select: str, how: str, value: float, schedule: s
         ("two/y", 'reduce="multiply"', "nothing is there"),
         ("one/z", "", "nothing is there"),
         ("parts[*]/y", "", "needs reduce"),
-        ("parts[*]/z", 'reduce="add"', "an item of the list lacks"),
+        ("parts[*]/z", 'reduce="add"', "lacks 'z', which 'x' adds up"),
         ("parts[kind]/y", 'reduce="add"', "not of the form"),
     ],
 )
@@ -107,3 +107,45 @@ def test_events_of_nested_components_are_recorded(traces, network_types) -> None
 def test_the_target_itself_may_send_events(traces, network_types) -> None:
     found = traces(network_types + '<tick id="u"/>', "k", events=[(".", "out")])
     assert found["."].tolist() == [1.0, 2.0, 3.0, 4.0]
+
+
+ATTACHED = """
+<ComponentType name="host"><Attachments name="syns" type="syn"/><Exposure name="s"
+  dimension="none"/><Dynamics><DerivedVariable name="s" exposure="s" dimension="none"
+  select="{}" reduce="add"/></Dynamics></ComponentType>
+<ComponentType name="syn"><Child name="inner" type="inner"/><Parameter name="c" dimension="none"/>
+  <EventPort name="in" direction="in"/><Property name="weight" dimension="none"/></ComponentType>
+<ComponentType name="inner"><Parameter name="z" dimension="none"/><Exposure name="y"
+  dimension="none"/><Dynamics><DerivedVariable name="y" exposure="y" dimension="none"
+  value="z * 2"/></Dynamics></ComponentType>
+<ComponentType name="attach" extends="connects"><Path name="from"/><Path name="to"/>
+  <Parameter name="w" dimension="none"/><ComponentReference name="of" type="syn"/><Structure>
+  <With instance="from" as="a"/><With instance="to" as="b"/><EventConnection from="a" to="b"
+  receiver="of"><Assign property="weight" value="w"/></EventConnection></Structure></ComponentType>
+<host id="h"/><syn id="f" c="3"><inner z="5"/></syn>
+<net id="u"><pop id="a" component="tk" size="1"/><pop id="b" component="h" size="2"/>
+  <attach from="a[0]" to="b[0]" of="f" w="2"/><attach from="a[0]" to="b[0]" of="f" w="9"/></net>
+"""
+
+
+@pytest.mark.parametrize(
+    ("select", "value"),
+    [("syns[*]/weight", 11.0), ("syns[*]/c", 6.0), ("syns[*]/inner/y", 20.0)],
+)
+@pytest.mark.parametrize("method", ["jlems", "euler"])
+def test_what_attached_components_hold_adds_up(
+    traces, network_types, select: str, value: float, method: str
+) -> None:
+    found = traces(network_types + ATTACHED.format(select), "b[0]/s", "b[1]/s", method=method)
+    assert (found["b[0]/s"][-1], found["b[1]/s"][-1]) == (value, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("select", "words"),
+    [("syns[*]/iner/y", "did you mean 'inner'"), ("syns[*]/inner/q", "'inner' lacks 'q'")],
+)
+def test_what_attached_components_lack_is_a_fault(
+    faults_of, network_types, select: str, words: str
+) -> None:
+    found = faults_of(network_types + ATTACHED.format(select))
+    assert any(words in fault for fault in found), found
