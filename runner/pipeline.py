@@ -60,14 +60,13 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
     from ..converter.overrides import check_overrides, overridden
     from ..converter.read import read
     from ..converter.resolve import resolve
-    from .settings import plan_of, refuse_unused, simulation_for, start_draws
+    from .settings import plan_of, simulation_for, start_draws
 
     document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
     with placed(document) as faults:
         model = resolve(overridden(document, request.overrides), faults)
         check_overrides(model, request.overrides)
         faults.raise_errors()
-        refuse_unused(request, faults)
         simulation = simulation_for(model, request, faults)
         draws = start_draws(simulation, request)
         schedule = schedule_of(request.method)

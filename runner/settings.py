@@ -10,7 +10,7 @@ from ..codegen.random_numbers import JavaRandom, uniform
 from ..converter.model import Component, Model
 from ..converter.simulation import Display, EventFile, Line, OutputFile, Simulation, simulation_of
 from ..converter.units import NONE
-from ..errors import Faults, ModelError, UsageError, Place
+from ..errors import Faults, ModelError, Place
 from .files import joined
 from .plan import Plan
 from .request import Request
@@ -42,15 +42,6 @@ def start_draws(simulation: Simulation, request: Request) -> Draws:
         return Draws(java.next_double, java)
     counter = iter(range(2**62))
     return Draws(lambda: float(uniform(simulation.seed, START_STREAM, next(counter))), None)
-
-
-def refuse_unused(request: Request, faults: Faults) -> None:
-    """Raise `UsageError` where a parameter set on request is one that the model never uses."""
-    for path, _ in request.overrides:
-        name = path.rsplit("/", 1)[-1]
-        for fault in faults.found:
-            if fault.severity == "warning" and f"has no parameter {name!r}" in fault.message:
-                raise UsageError(f"--set {path}: {fault.message}")
 
 
 def simulation_for(model: Model, request: Request, faults: Faults) -> Simulation:
