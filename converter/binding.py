@@ -180,6 +180,8 @@ class Binder:
 
     def by_regime(self, node: Node, blocks: dict[int, list[Statement]]) -> list[Statement]:
         """Return the block of the regime that is active when the event comes, and no other."""
+        if not blocks:  # asking for the regime would give a node without regimes one
+            return []
         symbol = self.regime_symbol(node)
         done: list[Statement] = []
         if len(blocks) > 1:  # one of them may change the regime
