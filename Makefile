@@ -41,7 +41,7 @@ docs:
 	$(PYTHON) docs/generate.py
 
 conformance:
-	$(PYTHON) benchmarks/conformance.py
+	$(PYTHON) docs/conformance.py
 
 accuracy:
 	$(PYTHON) benchmarks/accuracy.py

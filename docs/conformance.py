@@ -1,0 +1,286 @@
+"""Writes conformance.md: what becomes of every file of the shared corpus.
+
+Per file: does it check, does it run, does it give what the reference interpreter (or, where
+that cannot run it, NEURON) gave; and per test of the community, does it pass. The same
+lemsmith writes the same text: nothing in it depends on the machine or the hour.
+
+    python docs/conformance.py [FOLDER...]     only files below these folders, to the screen
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lemsmith
+import numpy as np
+from lemsmith.runner.recording import Recording, crossings
+from lemsmith.runner.validation.verify import verify
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "conformance"))
+
+import corpus  # noqa: E402 - the tests' helper, found by the line above
+
+PAGE = ROOT / "docs" / "conformance.md"
+
+#: Runs that take minutes on a small machine stop here; the page says so.
+SHORTENED: Mapping[str, str] = {}
+
+#: Characters of a message that the page keeps.
+SHOWN = 160
+
+#: Digits to which the samples of `reference/osb` were printed.
+DIGITS = 1e-6
+
+HEAD = """# Conformance
+
+What becomes of every file of the shared corpus. Written by `make conformance`; do not edit.
+
+- **checked**: `lemsmith check` finds no error (with the number of warnings), or the first error.
+- **ran**: the method that it ran by on `cpp`, or why it did not. Files without a Simulation are
+  parts of others and are only checked.
+- **matched**: against the reference interpreter under `jlems`, whose steps that method takes: every
+  stored row of every column within 1e-6 of the column's range or one float32 ulp, every event line;
+  "to the byte" where all output files are identical. Public models are compared at 21 samples
+  (7 digits) and by when each column rises through its threshold; models of several compartments,
+  which the reference interpreter refuses, with NEURON's threshold crossings at the file's own step.
+
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one file."""
+
+    name: str
+    checked: str
+    ran: str = ""
+    matched: str = ""
+
+
+def main(folders: Iterable[str] = ()) -> None:
+    if corpus.ABSENT is not None:
+        sys.exit(corpus.ABSENT)
+    chosen = [Path(folder).resolve() for folder in folders]
+    sections = []
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for title, folder in (
+            ("The official examples", corpus.NEUROML2),
+            ("LEMS, jLEMS and PyLEMS examples", corpus.CORPUS / "lems"),
+            ("Models of public repositories", corpus.CORPUS / "osb"),
+        ):
+            files = [
+                path
+                for path in corpus.model_files(folder)
+                if not chosen or any(path.is_relative_to(it) for it in chosen)
+            ]
+            rows = list(pool.map(row_of, files))
+            if rows:
+                sections.append(section(title, rows))
+    if not chosen:
+        sections.append(tests_section())
+    text = HEAD + "\n".join(sections)
+    if chosen:
+        print(text)
+    else:
+        PAGE.write_text(text, encoding="utf-8")
+
+
+def row_of(path: Path) -> Row:
+    """Return what becomes of one file."""
+    name = path.relative_to(corpus.CORPUS).as_posix()
+    checked = check(path)
+    if not re.search(rb"<(Target|DefaultRun)\b", path.read_bytes()):
+        return Row(name, checked)
+    try:
+        method, recording = run(path, name)
+    except lemsmith.LemsmithError as error:
+        return Row(name, checked, f"no: {shown(error, path)}")
+    ran = method + (f", {SHORTENED[name]} of it" if name in SHORTENED else "")
+    return Row(name, checked, ran, compare(path, method, recording))
+
+
+def check(path: Path) -> str:
+    faults = lemsmith.check([path])
+    errors = [fault for fault in faults if fault.severity == "error"]
+    if errors:
+        return f"no: {shown(lemsmith.ModelError(errors[:1]), path)}"
+    return f"yes, {len(faults)} warning{'s' * (len(faults) > 1)}" if faults else "yes"
+
+
+def run(path: Path, name: str) -> tuple[str, Recording]:
+    """Run by the reference's steps, or by NEURON's where there are compartments."""
+    length = SHORTENED.get(name)
+    try:
+        return "jlems", lemsmith.run(path, method="jlems", length=length)
+    except lemsmith.UsageError as error:
+        if "single-compartment" not in str(error):
+            raise
+        return "neuron", lemsmith.run(path, method="neuron", length=length)
+
+
+def shown(error: lemsmith.LemsmithError, path: Path) -> str:
+    """Return the first line of a message, without this machine's folders."""
+    text = str(error).splitlines()[0]
+    text = text.replace(f"{path.parent}/", "").replace(f"{corpus.CORPUS}/", "")
+    text = text.replace(f"{ROOT}/", "").replace("|", "\\|")
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+# What a run is compared with
+
+
+def compare(path: Path, method: str, recording: Recording) -> str:
+    key = key_of(path)
+    if key is not None:
+        return against_reference(key, recording)
+    peers = osb_reference(path)
+    if peers is None:
+        return "nothing to compare with"
+    peer = "jnml" if method == "jlems" else "nrn"
+    return against_peer(peers, peer, recording)
+
+
+def key_of(path: Path) -> str | None:
+    """Return the key of a file among what the reference interpreter ran, or None."""
+    for suite, folder in corpus.SUITES.items():
+        key = f"{suite}/{path.name}"
+        if path.parent == folder and corpus.entries(key):
+            return key
+    return None
+
+
+def against_reference(key: str, recording: Recording) -> str:
+    done = corpus.compare(key, recording)
+    if done.faults:
+        return f"no: {done.faults[0]}"
+    if not done.trace_files:
+        return "ran there too, and recorded nothing"
+    events = f", {done.event_lines} events" if done.event_files else ""
+    exact = " to the byte" if done.identical_files == done.trace_files else ""
+    return f"yes{exact}: {done.columns} columns, {done.rows} rows{events}"
+
+
+def osb_reference(path: Path) -> dict[str, Any] | None:
+    """Return what other simulators gave for a model of a public repository, or None."""
+    folder = corpus.SHARED / "reference" / "osb"
+    for file in sorted(folder.glob("*.json")):
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        repository = file.stem.partition("__")[0]
+        if path == corpus.CORPUS / "osb" / repository / found["sim"]:
+            return found
+    return None
+
+
+def against_peer(peers: Mapping[str, Any], peer: str, recording: Recording) -> str:
+    """Compare samples (of the reference interpreter) and threshold crossings."""
+    found = peers["peers"].get(peer)
+    if not found or not found.get("outputs"):
+        return f"{peer} gave nothing to compare with"
+    columns = [c for output in found["outputs"] for c in output.get("columns", ())]
+    equal, off, counts, late = 0, 0.0, 0, 0.0
+    compared = 0
+    for column in columns:
+        if column["quantity"] not in recording or column["min"] is None:
+            continue
+        values = recording[column["quantity"]]
+        compared += 1
+        threshold = column.get("threshold")
+        ours = np.zeros(0)
+        if threshold is not None:
+            ours = crossings(recording.time, values, threshold)
+        theirs = np.asarray(column.get("crossings", ()))
+        counts += len(ours) == column.get("n_crossings", 0)
+        shared = min(len(ours), len(theirs))
+        if shared:
+            late = max(late, float(np.abs(ours[:shared] - theirs[:shared]).max()))
+        samples = np.asarray(column["samples"])
+        at = np.linspace(0, len(values) - 1, len(samples)).round().astype(int)
+        span = max(float(column["max"] - column["min"]), 1e-30)
+        worst = float(np.abs(values[at] - samples).max()) / span
+        equal += worst <= DIGITS
+        off = max(off, worst)
+    if not compared:
+        return f"{peer} recorded other quantities"
+    spikes = f"{counts} of {compared} with as many crossings, within {late * 1e3:.2g} ms"
+    if peer == "jnml":
+        return f"{equal} of {compared} columns equal at every sample (worst {off:.1g}); {spikes}"
+    return f"{compared} columns with {peer}: {spikes}"
+
+
+# The page
+
+
+def section(title: str, rows: list[Row]) -> str:
+    checked = sum(row.checked.startswith("yes") for row in rows)
+    tried = [row for row in rows if row.ran]
+    ran = [row for row in tried if not row.ran.startswith("no")]
+    matched = Counter(row.matched.partition(":")[0].partition(" to the")[0] for row in ran)
+    summary = (
+        f"{len(rows)} files, {checked} check without an error; {len(ran)} of {len(tried)} "
+        f"simulations run; {matched['yes']} match the reference interpreter in full.\n"
+    )
+    lines = [
+        f"## {title}\n",
+        summary,
+        "| file | checked | ran | matched |",
+        "|---|---|---|---|",
+        *(f"| {row.name} | {row.checked} | {row.ran} | {row.matched} |" for row in rows),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def tests_section() -> str:
+    """Return the table of the community's own tests, by the method that each engine takes."""
+    folders = [corpus.NEUROML2, corpus.CORPUS / "osb"]
+    results = verify(folders, jobs=os.cpu_count() or 1).results
+    by_test: dict[Path, list[Any]] = {}
+    for result in results:
+        by_test.setdefault(result.test, []).append(result)
+    counted = Counter(result.status for result in results)
+    lines = [
+        "## The community's tests\n",
+        f"{len(by_test)} tests for OMV, {len(results)} observables: "
+        + ", ".join(f"{counted[status]} {status}" for status in ("pass", "fail", "error", "skip"))
+        + ". Each runs by the method that does what its engine does.\n",
+        "| test | engine | method | passed | what did not |",
+        "|---|---|---|---|---|",
+        *sorted(test_rows(by_test)),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def test_rows(by_test: Mapping[Path, list[Any]]) -> Iterator[str]:
+    for test, found in by_test.items():
+        name = test.relative_to(corpus.CORPUS).as_posix()
+        passed = sum(result.status == "pass" for result in found)
+        wrong = next((result for result in found if result.status != "pass"), None)
+        why = ""
+        if wrong is not None:
+            figures = wrong.finding
+            off = (
+                ""
+                if figures is None or figures.deviation is None
+                else (f", off by {figures.deviation:.3g} where {figures.tolerance:.3g} is granted")
+            )
+            message = lemsmith.LemsmithError(wrong.message or wrong.status)
+            why = f"{wrong.experiment}: {shown(message, test)}{off}"
+        yield (
+            f"| {name} | {found[0].engine} | {found[0].method or 'default'} "
+            f"| {passed} of {len(found)} | {why} |"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
