@@ -1,5 +1,6 @@
 """What is installed: one package, whole, that works anywhere."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -81,13 +82,17 @@ def test_a_fresh_environment_runs_a_model_from_the_wheel_elsewhere(wheel, tmp_pa
     ]  # fmt: skip
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    found = subprocess.run(where, check=True, capture_output=True, text=True, cwd=elsewhere)
+    # Only the wheel is to be found, whatever the tests themselves were given.
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    found = subprocess.run(
+        where, check=True, capture_output=True, text=True, cwd=elsewhere, env=alone
+    )
     package = Path(found.stdout.strip())
     assert package.is_relative_to(home)
     model = package / models[0].relative_to(ROOT)
     done = subprocess.run(
         [home / "bin" / "lemsmith", "run", model, "--backend", "numpy", "--save", "all.npz"],
-        check=False, capture_output=True, text=True, cwd=elsewhere,
+        check=False, capture_output=True, text=True, cwd=elsewhere, env=alone,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert (elsewhere / "all.npz").exists()
