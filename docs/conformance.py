@@ -32,14 +32,11 @@ import corpus  # noqa: E402 - the tests' helper, found by the line above
 
 PAGE = ROOT / "docs" / "conformance.md"
 
-#: Runs that take minutes on a small machine stop here; the page says so.
-SHORTENED: Mapping[str, str] = {}
+#: Models whose generated program a C++ compiler works on for too long: numpy runs as much.
+SHORTENED: Mapping[str, str] = {"osb/c302/examples/LEMS_c302_C_Full.xml": "5 ms"}
 
 #: Characters of a message that the page keeps.
 SHOWN = 160
-
-#: Digits to which the samples of `reference/osb` were printed.
-DIGITS = 1e-6
 
 HEAD = """# Conformance
 
@@ -105,8 +102,10 @@ def row_of(path: Path) -> Row:
         method, recording = run(path, name)
     except lemsmith.LemsmithError as error:
         return Row(name, checked, f"no: {shown(error, path)}")
-    ran = method + (f", {SHORTENED[name]} of it" if name in SHORTENED else "")
-    return Row(name, checked, ran, compare(path, method, recording))
+    if name in SHORTENED:
+        ran = f"{method} on numpy, {SHORTENED[name]} of it: the program is too long for a compiler"
+        return Row(name, checked, ran, "not compared")
+    return Row(name, checked, method, compare(path, method, recording))
 
 
 def check(path: Path) -> str:
@@ -120,12 +119,13 @@ def check(path: Path) -> str:
 def run(path: Path, name: str) -> tuple[str, Recording]:
     """Run by the reference's steps, or by NEURON's where there are compartments."""
     length = SHORTENED.get(name)
+    backend = "numpy" if name in SHORTENED else "cpp"
     try:
-        return "jlems", lemsmith.run(path, method="jlems", length=length)
+        return "jlems", lemsmith.run(path, method="jlems", length=length, backend=backend)
     except lemsmith.UsageError as error:
         if "single-compartment" not in str(error):
             raise
-        return "neuron", lemsmith.run(path, method="neuron", length=length)
+        return "neuron", lemsmith.run(path, method="neuron", length=length, backend=backend)
 
 
 def shown(error: lemsmith.LemsmithError, path: Path) -> str:
@@ -187,8 +187,7 @@ def against_peer(peers: Mapping[str, Any], peer: str, recording: Recording) -> s
     if not found or not found.get("outputs"):
         return f"{peer} gave nothing to compare with"
     columns = [c for output in found["outputs"] for c in output.get("columns", ())]
-    equal, off, counts, late = 0, 0.0, 0, 0.0
-    compared = 0
+    compared, equal, counts, late = 0, 0, 0, 0.0
     for column in columns:
         if column["quantity"] not in recording or column["min"] is None:
             continue
@@ -205,15 +204,14 @@ def against_peer(peers: Mapping[str, Any], peer: str, recording: Recording) -> s
             late = max(late, float(np.abs(ours[:shared] - theirs[:shared]).max()))
         samples = np.asarray(column["samples"])
         at = np.linspace(0, len(values) - 1, len(samples)).round().astype(int)
-        span = max(float(column["max"] - column["min"]), 1e-30)
-        worst = float(np.abs(values[at] - samples).max()) / span
-        equal += worst <= DIGITS
-        off = max(off, worst)
+        worst = float(np.abs(values[at].astype(np.float32) - samples).max())
+        equal += worst <= corpus.tolerance(np.array([column["min"], column["max"]]))
     if not compared:
         return f"{peer} recorded other quantities"
     spikes = f"{counts} of {compared} with as many crossings, within {late * 1e3:.2g} ms"
     if peer == "jnml":
-        return f"{equal} of {compared} columns equal at every sample (worst {off:.1g}); {spikes}"
+        answer = "yes" if equal == compared else "no"
+        return f"{answer}: {equal} of {compared} columns equal at every sample; {spikes}"
     return f"{compared} columns with {peer}: {spikes}"
 
 
@@ -227,7 +225,7 @@ def section(title: str, rows: list[Row]) -> str:
     matched = Counter(row.matched.partition(":")[0].partition(" to the")[0] for row in ran)
     summary = (
         f"{len(rows)} files, {checked} check without an error; {len(ran)} of {len(tried)} "
-        f"simulations run; {matched['yes']} match the reference interpreter in full.\n"
+        f"simulations run; {matched['yes']} match the reference interpreter.\n"
     )
     lines = [
         f"## {title}\n",
