@@ -96,7 +96,8 @@ class _Check:
         ReferenceChecker(model, faults, self.own, self.at, fragment).check()
         if not faults.errors:
             for simulation in (runs,) if runs is not None else map(_trial, networks):
-                self.flattened(model, simulation)
+                if runs is not None or self.can_run(model, simulation.target):
+                    self.flattened(model, simulation)
         later = Faults()
         check_schema(self.document, later, self.own, model.types)
         # What the schema refuses was often said before, and better; but what was a warning
@@ -141,6 +142,21 @@ class _Check:
             isinstance(element, Element) and element.tag == "Target" and self.own(element.place)
             for element in self.document.elements
         )
+
+    def can_run(self, model: Model, network: Component) -> bool:
+        """Tell whether a network is more than shapes: its cells have membranes."""
+        for population in network.children("populations"):
+            cell = model.components.get(population.references.get("component", ""))
+            if cell is None or not cell.type.is_a("cell"):
+                continue
+            if cell.child("biophysicalProperties") is None:
+                self.faults.warning(
+                    f"the network {network.id!r} cannot run: its cell {cell.id!r} has no "
+                    f"biophysicalProperties",
+                    population.place,
+                )
+                return False
+        return True
 
     def flattened(self, model: Model, simulation: Simulation) -> None:
         """Build what would run: instances, connections, recorded paths."""
