@@ -35,7 +35,10 @@ types:
 	folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && \
 	ln -s "$(CURDIR)" "$$folder/lemsmith" && cd "$$folder" && \
 	$(PYTHON) -m mypy --config-file "$(CURDIR)/pyproject.toml" \
-	    --cache-dir "$(CURDIR)/.mypy_cache" --package lemsmith
+	    --cache-dir "$(CURDIR)/.mypy_cache" --package lemsmith && \
+	MYPYPATH="$$folder:$(CURDIR)/tests/conformance" $(PYTHON) -m mypy \
+	    --config-file "$(CURDIR)/pyproject.toml" --cache-dir "$(CURDIR)/.mypy_cache" \
+	    "$(CURDIR)/docs/conformance.py"
 
 docs:
 	$(PYTHON) docs/generate.py
