@@ -30,10 +30,12 @@ from .morphology import (
     Morphology,
     MorphologyError,
     Point,
+    Region,
     Segment,
     SegmentGroup,
     faults,
-    resolve_groups,
+    named,
+    regions_of,
     values_by_segment,
 )
 from .network import Array, Cable, Index
@@ -49,10 +51,10 @@ DEFAULT_THRESHOLD = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A component of the membrane or cytoplasm and the group of segments that carries it."""
+    """A component of the membrane or cytoplasm and the group or segment that carries it."""
 
     component: Component
-    group: str
+    region: Region
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,10 +92,10 @@ class CableCell:
         ids = self.compartments.segment_ids
         return 0 if 0 in ids else int(ids[0])
 
-    def rows_of(self, group: str) -> tuple[Index, Array]:
-        """Return the compartments that a group covers and the share of each."""
-        nodes = self.compartments.nodes_of[group]
-        return self.row[nodes], np.asarray(self.compartments.weights_of[group], np.float64)
+    def rows_of(self, region: Region) -> tuple[Index, Array]:
+        """Return the compartments that a group or a segment covers and the share of each."""
+        nodes, share = self.compartments.covered_by(region)
+        return self.row[nodes], np.asarray(share, np.float64)
 
 
 def is_cable(component: Component, model: Model, *, single: bool) -> bool:
@@ -275,20 +277,10 @@ def _cable_cell(
     if wrong:
         noted.found.extend(fault for error in wrong for fault in error.faults)
         return None
-    groups = resolve_groups(morphology)
+    regions = regions_of(morphology)
 
-    def pairs(parts: Iterable[Component]) -> list[tuple[str, float]]:
-        found = []
-        for part in parts:
-            group = group_of(part)
-            if group not in groups:
-                raise MorphologyError(
-                    f"{part.tag!r} names the segment group {group!r}, which morphology "
-                    f"{morphology.id!r} does not have",
-                    part.place,
-                )
-            found.append((group, part.values["value"]))
-        return found
+    def pairs(parts: Iterable[Component]) -> list[tuple[Region, float]]:
+        return [(_known_region(part, part, regions), part.values["value"]) for part in parts]
 
     capacitance = pairs(membrane.children("specificCapacitances"))
     resistivity = pairs(cytoplasm.children("resistivity")) if cytoplasm is not None else []
@@ -310,14 +302,14 @@ def _cable_cell(
         specific_capacitance=capacitance,
     )
 
-    def over_nodes(values: list[tuple[str, float]], default: float | None = None) -> Array:
-        each = values_by_segment(morphology, values, default, groups=groups)
+    def over_nodes(values: list[tuple[Region, float]], default: float | None = None) -> Array:
+        each = values_by_segment(morphology, values, default, regions=regions)
         return average_over_nodes(cut, each)
 
     specific = over_nodes(capacitance)
-    potential = values_by_segment(morphology, start, groups=groups)
+    potential = values_by_segment(morphology, start, regions=regions)
     first = average_over_nodes(cut, potential)
-    over_segments = values_by_segment(morphology, resistivity, 1.0, groups=groups)
+    over_segments = values_by_segment(morphology, resistivity, 1.0, regions=regions)
     between = axial_resistance(cut, over_segments)
     ends = {cut.node_at(s, f) for s, f in held if s in cut.segment_ids}
     kept = np.array(cut.internal)
@@ -346,7 +338,7 @@ def _cable_cell(
         end=cut.end[nodes],
         diameter=cut.diameter[nodes],
     )
-    limits = values_by_segment(morphology, threshold, DEFAULT_THRESHOLD, groups=groups)
+    limits = values_by_segment(morphology, threshold, DEFAULT_THRESHOLD, regions=regions)
     if not threshold:
         noted.warning(
             f"the cell {component.id!r} gives no spikeThresh; a spike is a crossing of 0 mV",
@@ -363,16 +355,42 @@ def _cable_cell(
         start=start_of[nodes],
         specific_capacitance=specific[nodes],
         threshold=limits,
-        densities=_spreads(membrane, "channelDensities", groups),
-        populations=_spreads(membrane, "populations", groups),
-        species=() if cytoplasm is None else _spreads(cytoplasm, "speciesList", groups),
+        densities=_spreads(membrane, "channelDensities", regions),
+        populations=_spreads(membrane, "populations", regions),
+        species=() if cytoplasm is None else _spreads(cytoplasm, "speciesList", regions),
         names=frozenset((*names, *BIOPHYSICS, *MEMBRANE, *CYTOPLASM)),
     )
 
 
-def group_of(component: Component) -> str:
-    """Return the group of segments that a part of the biophysics is about."""
-    return component.texts.get("segmentGroup") or "all"
+def region_of(component: Component) -> Region:
+    """Return the group or the segment that a part of the biophysics is about.
+
+    The schema's default of `segmentGroup` is "all", so that it and a segment mean the segment.
+    """
+    group, segment = component.texts.get("segmentGroup"), component.texts.get("segment")
+    if segment is None:
+        return group or "all"
+    if group not in (None, "", "all"):
+        raise MorphologyError(
+            f"{component.id or component.tag!r} names both the segment group {group!r} and the "
+            f"segment {segment}; leave one of them out",
+            component.place,
+        )
+    return _whole(segment, component.place)
+
+
+def _known_region(
+    component: Component, named_by: Component, regions: Mapping[Region, tuple[int, ...]]
+) -> Region:
+    """Return the region that `named_by` names for `component`, which must exist."""
+    region = region_of(named_by)
+    if region not in regions:
+        raise MorphologyError(
+            f"{component.id or component.tag!r} names {named(region)}, which the cell's "
+            f"morphology does not have",
+            component.place,
+        )
+    return region
 
 
 def grouped(membrane: Component, slot: str) -> Iterator[Component]:
@@ -383,19 +401,19 @@ def grouped(membrane: Component, slot: str) -> Iterator[Component]:
 
 
 def _spreads(
-    holder: Component, slot: str, groups: Mapping[str, tuple[int, ...]]
+    holder: Component, slot: str, regions: Mapping[Region, tuple[int, ...]]
 ) -> tuple[Spread, ...]:
     found = []
     for part in holder.children(slot):
         varied = part.child("variableParameter")
-        group = group_of(varied) if varied is not None else group_of(part)
-        if group not in groups:
+        if varied is not None and "segment" in {**part.texts, **varied.texts}:
             raise MorphologyError(
-                f"{part.id or part.tag!r} names the segment group {group!r}, which the cell's "
-                f"morphology does not have",
+                f"{part.id or part.tag!r} varies along a segment group and names a segment; "
+                f"leave the segment out",
                 part.place,
             )
-        found.append(Spread(part, group))
+        region = _known_region(part, part if varied is None else varied, regions)
+        found.append(Spread(part, region))
     return tuple(found)
 
 
@@ -475,7 +493,7 @@ def varied_values(cell: CableCell, component: Component, noted: Faults) -> Array
             component.place,
         )
         return None
-    name, wanted = group_of(varied), value.texts.get("inhomogeneousParameter", "")
+    name, wanted = str(region_of(varied)), value.texts.get("inhomogeneousParameter", "")
     group = cell.morphology.group(name)
     parameter = next((p for p in group.inhomogeneous_parameters if p.id == wanted), None)
     if parameter is None:

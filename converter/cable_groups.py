@@ -313,7 +313,7 @@ class CableBuilder(StructureBuilder):
     def spread(self, site: CableSite, slot: str, spread: Spread) -> None:
         """Make the group of a density, a channel population or a species."""
         component, cell = spread.component, site.cell
-        rows, share = cell.rows_of(spread.group)
+        rows, share = cell.rows_of(spread.region)
         given: dict[str, Array] = {}
         uniform = next((u for n, u in UNIFORM.items() if component.type.is_a(n)), None)
         if uniform is not None:

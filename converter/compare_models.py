@@ -229,7 +229,9 @@ class _Comparison:
         )
         pair_by(
             lambda slot, c: (
-                (slot, c.type.name, c.texts.get("segmentGroup")) if c.id is None else None
+                (slot, c.type.name, c.texts.get("segmentGroup"), c.texts.get("segment"))
+                if c.id is None
+                else None
             ),
             alone=False,
         )

@@ -25,6 +25,7 @@ from .morphology import (
     Morphology,
     MorphologyError,
     Note,
+    Region,
     SegmentGroup,
     resolve_groups,
     values_by_segment,
@@ -34,8 +35,8 @@ from .sections import Section, sections_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 Rule = Literal["neuron", "d_lambda"]
-Values = float | Sequence[tuple[str, float]]
-"""One value for the whole cell, or (group id, value) pairs of which the later overwrites."""
+Values = float | Sequence[tuple[Region, float]]
+"""One value for the whole cell, or (region, value) pairs of which the later overwrites."""
 
 MOST_NODES = 100_000_000
 """Compartments of one cell beyond which a count is a slip of the pen, not a model."""
@@ -139,6 +140,19 @@ class Compartments:
         pairs, back = np.unique(index + 1j * along, return_inverse=True)
         nodes = [self._node(int(pair.real), float(pair.imag)) for pair in pairs]
         return np.array(nodes, np.int32)[back.reshape(ids.shape)]
+
+    def covered_by(self, region: Region) -> tuple[Ints, Floats]:
+        """Return the internal nodes (k,) that a region covers and the share of each one's area.
+
+        The share is 1 but where the region ends inside a compartment. Raises `KeyError` for a
+        group that does not exist, and `MorphologyError` for such a segment.
+        """
+        if isinstance(region, str):
+            return self.nodes_of[region], self.weights_of[region]
+        index = np.flatnonzero(self.segment_ids == region).astype(np.int32)
+        if not len(index):
+            raise MorphologyError(f"there is no segment {region}")
+        return _covered(self.cover, index, len(self), len(self.segment_ids))
 
     def _node(self, index: int, fraction: float) -> int:
         number = int(self.segment_section[index])

@@ -242,8 +242,8 @@ class ComponentReader:
                 of_type = self.type_of(part, slot.type)
                 if of_type is None:
                     continue
-                if part.tag in filled and part.get("segmentGroup") is not None:
-                    # Values per segment group: what a Child holds once for each group.
+                if part.tag in filled and any(part.get(name) is not None for name in WHERE):
+                    # Values per segment group or segment: what a Child holds once for each of them.
                     parts.append((part.tag, "children", self._component(part, of_type)))
                     continue
                 if part.tag in filled:

@@ -31,7 +31,7 @@ from .network import (
 )
 from .paths import locate, ports_at
 from .simulation import Simulation
-from .single_compartment import refuse_compartments
+from .single_compartment import check_regions, refuse_compartments
 from .start_values import check_start
 from .structures import instantiate
 from .symbols import Scope, Symbols
@@ -76,6 +76,7 @@ def _flatten(
     else:
         single = schedule == "compartments"
         instances = cable_instances(model, simulation.target, faults, single=single)
+    check_regions(instances, model, faults)
     if faults.errors:
         return None
     symbols = Symbols(faults)

@@ -22,6 +22,9 @@ from ..errors import Fault, ModelError, Place
 UNBRANCHED = "sao864921383"
 """NeuroLex id by which a group says: my segments are one unbranched cable, and only mine."""
 
+Region = str | int
+"""Where something lies: a segment group by its id, or one segment by its."""
+
 PATH_LENGTH = "Path Length from root"
 """The one metric of inhomogeneous parameters that NeuroML defines."""
 
@@ -370,28 +373,52 @@ def resolve_groups(
     return resolved
 
 
-def values_by_segment(
-    morphology: Morphology,
-    assignments: Sequence[tuple[str, float]],
-    default: float | None = None,
-    *,
-    groups: Mapping[str, tuple[int, ...]] | None = None,
-) -> NDArray[np.float64]:
-    """Return one value per segment (n_segments,) from (group id, value) pairs in document order.
+def regions_of(
+    morphology: Morphology, groups: Mapping[str, tuple[int, ...]] | None = None
+) -> dict[Region, tuple[int, ...]]:
+    """Return the segment ids of every region: of each group by name, of each segment by its id.
 
-    A later pair overwrites an earlier one. A segment that no pair reaches takes `default`; where
-    there is none, that is an error. `groups` is what `resolve_groups` gave, if at hand.
+    `groups` is what `resolve_groups` gave, if at hand.
     """
     groups = resolve_groups(morphology) if groups is None else groups
+    regions: dict[Region, tuple[int, ...]] = {
+        segment.id: (segment.id,) for segment in morphology.segments
+    }
+    regions.update(groups)
+    return regions
+
+
+def named(region: Region) -> str:
+    """Return what a message calls a region.
+
+    >>> named("dend"), named(3)
+    ("the segment group 'dend'", 'the segment 3')
+    """
+    return f"the segment {region}" if isinstance(region, int) else f"the segment group {region!r}"
+
+
+def values_by_segment(
+    morphology: Morphology,
+    assignments: Sequence[tuple[Region, float]],
+    default: float | None = None,
+    *,
+    regions: Mapping[Region, tuple[int, ...]] | None = None,
+) -> NDArray[np.float64]:
+    """Return one value per segment (n_segments,) from (region, value) pairs in document order.
+
+    A later pair overwrites an earlier one. A segment that no pair reaches takes `default`; where
+    there is none, that is an error. `regions` is what `regions_of` gave, if at hand.
+    """
+    regions = regions_of(morphology) if regions is None else regions
     index = {segment.id: number for number, segment in enumerate(morphology.segments)}
     values = np.full(len(index), np.nan if default is None else default)
     reached = np.full(len(index), default is not None)
-    for name, value in assignments:
-        if name not in groups:
+    for region, value in assignments:
+        if region not in regions:
             raise MorphologyError(
-                f"morphology {morphology.id!r} has no segment group {name!r}", morphology.place
+                f"morphology {morphology.id!r} does not have {named(region)}", morphology.place
             )
-        inside = [index[segment] for segment in groups[name]]
+        inside = [index[segment] for segment in regions[region]]
         values[inside] = value
         reached[inside] = True
     if not reached.all():

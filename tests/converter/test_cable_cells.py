@@ -137,6 +137,76 @@ def test_values_per_group_reach_their_compartments():
     assert sorted(set(np.asarray(start).tolist())) == [-0.07, -0.06]
 
 
+def areas_of(population, density: str) -> np.ndarray:
+    """The surfaces under a density of the first cell, from the compartments that carry it."""
+    whole = np.asarray(population.population("p_compartments").parameters["surfaceArea"])
+    return whole[population.population(f"p_compartments_{density}").indices["parent"]][0::2]
+
+
+def test_a_density_may_lie_on_one_segment():
+    membrane = MEMBRANE + (
+        '<channelDensity id="some" ionChannel="leak" condDensity="2 S_per_m2" erev="0 mV" '
+        'segment="2" ion="non_specific"/>'
+    )
+    assert areas_of(network_of(document(membrane)), "some") == pytest.approx(
+        [np.pi * 2e-6 * 40e-6], rel=1e-6
+    )
+
+
+def test_a_density_on_a_part_of_a_compartment_counts_as_so_much_of_it():
+    # Segments 1 and 3 share three compartments; segment 1 ends in the middle of the second.
+    halves = SEGMENTS.replace(
+        '<segmentGroup id="soma"',
+        '<segment id="3"><parent segment="1"/><distal x="210" y="0" z="0" diameter="2"/></segment>'
+        '<segmentGroup id="soma"',
+    ).replace('<member segment="1"/>\n  <inhom', '<member segment="1"/><member segment="3"/><inhom')
+    membrane = MEMBRANE + (
+        '<channelDensity id="some" ionChannel="leak" condDensity="2 S_per_m2" erev="0 mV" '
+        'segment="1" ion="non_specific"/>'
+    )
+    network = network_of(document(membrane, segments=halves))
+    assert len(network.population("p_compartments").cable.capacitance) == 5
+    found = network.population("p_compartments_some")
+    assert np.asarray(found.parameters["condDensity"])[0::2] == pytest.approx([2.0, 1.0])
+
+
+def test_channels_counted_on_one_segment_are_so_many_there():
+    membrane = MEMBRANE + (
+        '<channelPopulation id="counted" ionChannel="leak" number="90" erev="0 mV" segment="1" '
+        'ion="non_specific"/>'
+    )
+    found = network_of(document(membrane)).population("p_compartments_counted")
+    assert np.asarray(found.parameters["number"])[0::2] == pytest.approx([30.0] * 3)
+
+
+def test_properties_of_the_membrane_may_be_given_for_one_segment():
+    membrane = MEMBRANE.replace(
+        '<initMembPotential value="-70 mV"/>',
+        '<initMembPotential value="-70 mV"/><initMembPotential segment="1" value="-60 mV"/>',
+    ).replace(
+        '<specificCapacitance value="1 uF_per_cm2"/>',
+        '<specificCapacitance value="1 uF_per_cm2"/>'
+        '<specificCapacitance segment="2" value="3 uF_per_cm2"/>',
+    )
+    population = network_of(document(membrane)).population("p_compartments")
+    start = np.asarray(population.variables["v"].initial)[0::2]
+    assert np.sum(start == -0.06) == 3
+    assert population.cable is not None
+    specific = population.cable.capacitance / population.cable.area
+    assert np.sort(specific) == pytest.approx([0.01, 0.01, 0.01, 0.01, 0.03])
+
+
+def test_a_point_is_told_that_its_segments_are_not_there():
+    one = SEGMENTS.split("</segment>", maxsplit=1)[0] + "</segment>"
+    membrane = MEMBRANE.replace('id="all"', 'id="all" segment="7"')
+    faults = Faults()
+    model = resolve(read(document(membrane, segments=one, quantity="p[0]/v")))
+    simulation = simulation_of(model, faults)
+    assert simulation is not None
+    flatten(model, simulation, draw=lambda: 0.5, faults=faults)
+    assert ["'all' names the segment 7" in fault.message for fault in faults.found] == [True]
+
+
 def test_a_density_may_vary_along_a_group():
     membrane = (
         MEMBRANE
@@ -205,6 +275,12 @@ def test_the_network_is_shown_with_surfaces_and_resistances():
         (
             {"segments": SEGMENTS.replace('<parent segment="0"/>', '<parent segment="7"/>')},
             "segment 7, which does not exist",
+        ),
+        ({"membrane": MEMBRANE.replace('id="all"', 'id="all" segment="9"')}, "the segment 9"),
+        ({"membrane": MEMBRANE.replace('id="all"', 'id="all" segment="x"')}, "no whole number"),
+        (
+            {"membrane": MEMBRANE.replace('id="all"', 'id="all" segment="1" segmentGroup="dend"')},
+            "both the segment group 'dend' and the segment 1",
         ),
         ({"quantity": "p/0/c/5/v"}, "no segment 5"),
     ],

@@ -213,7 +213,7 @@ def test_a_value_that_is_missing_or_for_no_group_is_refused():
     with pytest.raises(MorphologyError, match="no value is given for segment 0") as caught:
         values_by_segment(shape(SegmentGroup("some", members=(1,))), [("some", 1.0)])
     assert caught.value.place == "line 0"
-    with pytest.raises(MorphologyError, match="no segment group 'none'"):
+    with pytest.raises(MorphologyError, match="does not have the segment group 'none'"):
         values_by_segment(shape(), [("none", 1.0)])
 
 
