@@ -7,6 +7,9 @@ the very formula that advances the state, acts there, and goes on from there to 
 the step, as often as needed (Hansel, Mato, Meunier and Neltner 1998; exact where the step is
 exact, Morrison, Straube, Plesser and Diesmann 2007). A condition that already held at the
 start is a level: it acts at the end of the step.
+
+The same function takes a step in smaller ones where a state that is nonlinear in itself grows
+too fast for it: the upstroke of an exponential or quadratic cell.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from ..converter.expressions import (
 from ..converter.network import Assign, Collect, Condition, Emit, Population, Run, Statement, When
 from ..converter.simplify import FALSE, TRUE, simplify
 from .body import Body
-from .methods.updates import Group, Groups, closure
+from .methods.updates import Group, Groups, Propagation, closure
 from .program import Flag, Function
 
 
@@ -118,7 +121,7 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
     population = body.population
     tests = full_tests(population)
     start = [kept(body, test, "held") for test in tests]
-    advance(body, groups)
+    growth = advance(body, groups)
     body.clock = simplify(Binary("+", Name("t"), Name("dt")))
     body.clock_version += 1
     end = [kept(body, test, "holds") for test in tests]
@@ -126,8 +129,10 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
     for before, after in zip(start, end, strict=True):
         crossing = simplify(Binary("*", after, Binary("-", ONE, before)))
         crossed = crossing if crossed == ZERO else Call("max", (crossed, crossing))
-    # A step that ran off to infinity (the upstroke of an exponential or quadratic cell) is
-    # taken again in smaller ones.
+    if growth != ZERO:
+        fast = Choose(Binary(">", growth, Number(GROWTH)), ONE, ZERO)
+        crossed = fast if crossed == ZERO else Call("max", (crossed, fast))
+    # A step that ran off to infinity is taken again in smaller ones.
     looked_at = set().union(*(closure(population, test) for test in tests))
     for update in (u for group in groups for u in group):
         if update.state in looked_at:
@@ -152,6 +157,9 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
 
 #: The port name under which kernels flag instances for the scalar function.
 CROSSED = "(crossed)"
+
+#: The most that a state may grow over a step, as an exponent, before the step is taken in parts.
+GROWTH = 0.2
 
 
 def kept(body: Body, test: Expression, name: str) -> Expression:
@@ -188,20 +196,36 @@ def local_number(body: Body, tree: Expression, name: str) -> Expression:
     return Name(local)
 
 
-def advance(body: Body, groups: Sequence[Group]) -> None:
-    """Advance every state by dt; what depends on the time is taken at the step's middle."""
+def advance(body: Body, groups: Sequence[Group]) -> Expression:
+    """Advance every state by dt; what depends on the time is taken at the step's middle.
+
+    Returns the largest exponent by which a state grew that is nonlinear in itself, or zero.
+    """
     body.clock = simplify(Binary("+", Name("t"), Binary("*", Number(0.5), Name("dt"))))
     body.clock_version += 1
+    growth: Expression = ZERO
     for group in groups:
+        if not isinstance(group, Propagation):
+            for update in group:
+                if update.growth is not None:
+                    tree = local_number(body, body.bound(update.growth), "growth")
+                    growth = tree if growth == ZERO else Call("max", (growth, tree))
         body.step(group)
     for flow in body.population.flows:
         body.flow(flow)
+    return growth
 
 
 def step_function(body: Body, groups: Sequence[Group], states: tuple[str, ...]) -> Function:
-    """Return the scalar function that advances one instance's states by any dt."""
-    advance(body, groups)
-    results = tuple(body.value(state) for state in states)
+    """Return the scalar function that advances one instance's states by any dt.
+
+    Its last result is how far that dt is too long: the growth over it as a part of `GROWTH`.
+    """
+    growth = advance(body, groups)
+    results = (
+        *(body.value(state) for state in states),
+        simplify(Binary("/", growth, Number(GROWTH))),
+    )
     name = body.population.name
     return Function(
         f"step {name}",

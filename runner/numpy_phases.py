@@ -290,26 +290,27 @@ class NumpyPhases:
             marks = on.astype(float)
             return [np.broadcast_to(v, (1,)) for v in act(i, now, 0.0, *states, *marks)]
 
-        now, left = self.t, self.dt
+        now, left, reach = self.t, self.dt, self.dt
         near = 1e-13 * self.dt + 4.5e-16 * (self.t + self.dt)
         for _ in range(CROSSINGS):
             before, low_gaps = tested(now, x)
-            trial = left
-            y = stepped(now, trial)
+            trial = min(left, reach)
+            *y, growth = stepped(now, trial)
             for _ in range(BRACKETS):
-                if all(np.isfinite(v).all() for v in y):
+                # The last result tells how far the step is too long.
+                if all(np.isfinite(v).all() for v in y) and not growth[0] > 1:
                     break
                 trial *= 0.5
-                y = stepped(now, trial)
+                *y, growth = stepped(now, trial)
             after, gaps = tested(now + trial, y)
             on = after & ~before
             if not on.any():
                 if not (trial < left and trial > near):
                     return acted(now + left, y, after)
-                x, now, left = y, now + trial, left - trial
+                x, now, left, reach = y, now + trial, left - trial, 2 * trial
                 continue
             high = _bracketed(
-                lambda by, now=now: tested(now + by, stepped(now, by)),  # type: ignore[misc]
+                lambda by, now=now: tested(now + by, stepped(now, by)[:-1]),  # type: ignore[misc]
                 before,
                 on,
                 float(low_gaps[on].max()),
@@ -317,9 +318,10 @@ class NumpyPhases:
                 trial,
                 near,
             )
-            y = stepped(now, high)
+            *y, _ = stepped(now, high)
             after, _ = tested(now + high, y)
             now, left = now + high, left - high
+            reach = left
             x = acted(now, y, after & ~before)
             if not left > near:
                 return x

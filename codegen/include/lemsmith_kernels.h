@@ -28,6 +28,11 @@ template <typename T> LS_FN bool ls_all_finite(int n, const T *x) {
     return all;
 }
 
+// Tell whether a step is short enough: n finite states, and a growth below its bound.
+template <typename T> LS_FN bool ls_resolved(int n, const T *x) {
+    return ls_all_finite(n, x) && !(x[n] > 1);
+}
+
 template <typename T> LS_FN T ls_least(T a, T b) { return a < b ? a : b; }
 template <typename T> LS_FN T ls_largest(T a, T b) { return a > b ? a : b; }
 template <typename T> LS_FN T ls_power2(T x) { return x * x; }

@@ -9,7 +9,7 @@ Hodgkin-Huxley equations and their like, at the cost of exponential Euler.
 from __future__ import annotations
 
 from ...converter.expressions import Binary, Choose, Expression, Name, Number
-from ...converter.network import Population
+from ...converter.network import Derivative, Population
 from ...converter.simplify import simplify
 from .exponential import exponential_step
 from .updates import DT, Groups, Slopes, Update, closure, slope
@@ -117,10 +117,25 @@ def group_of(
 ) -> tuple[Update, ...]:
     """Return the exponential steps of a layer's states."""
     return tuple(
-        Update(d.state, exponential_step(population, d, slopes, step), d.guard)
+        Update(
+            d.state,
+            exponential_step(population, d, slopes, step),
+            d.guard,
+            growth_over(population, d, slopes, step),
+        )
         for d in population.derivatives
         if d.state in layer
     )
+
+
+def growth_over(
+    population: Population, rate: Derivative, slopes: Slopes, step: Expression
+) -> Expression | None:
+    """Return the step times the slope of a state that is nonlinear in itself, else None."""
+    found = slope(population, rate.value, rate.state, slopes)
+    if found is None or rate.state not in closure(population, found):
+        return None
+    return simplify(Binary("*", step, found))
 
 
 __all__ = ["Name", "layers_of", "slope", "structured"]

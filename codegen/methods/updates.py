@@ -14,11 +14,16 @@ DT = Name("dt")
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """state := value at the end of the step, while `guard` holds; else it stays."""
+    """state := value at the end of the step, while `guard` holds; else it stays.
+
+    `growth`, of a state that is nonlinear in itself, is the step times the present slope of its
+    derivative: the step resolves the state's growth while this is well below one.
+    """
 
     state: str
     value: Expression
     guard: Expression | None = None
+    growth: Expression | None = None
 
 
 Groups = tuple[tuple[Update, ...], ...]

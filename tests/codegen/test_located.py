@@ -10,6 +10,7 @@ from lemsmith.codegen import located
 from lemsmith.codegen.body import Body
 from lemsmith.codegen.located import (
     CROSSED,
+    GROWTH,
     act_function,
     can_locate,
     changing,
@@ -20,6 +21,7 @@ from lemsmith.codegen.located import (
     truth,
 )
 from lemsmith.codegen.methods.euler import euler
+from lemsmith.codegen.methods.structured import structured
 from lemsmith.converter.evaluate import evaluate
 from lemsmith.converter.expressions import Binary, parse
 from lemsmith.converter.network import Collect, Emit, Read
@@ -103,6 +105,20 @@ def test_a_step_to_infinity_is_left_to_be_taken_in_smaller_ones():
     assert (values["v"], raised) == (0.95, [CROSSED])
 
 
+def test_a_step_over_which_a_state_grows_fast_is_left_to_be_taken_in_smaller_ones():
+    given = spiking(rates={"v": "k * v ^ 2"})
+    groups = structured(given, {})
+    body = Body(given, heard=frozenset({"spike"}))
+    located_kernel(body, groups, changing(given, groups), "")
+    for v, crosses in ((0.5, []), (0.9, [CROSSED])):
+        values = {"t": 0.0, "dt": 0.1, "k": 1.2, "v": v, "n": 0.0}
+        assert execute(body.statements, values) == crosses
+        assert (values["v"] == v) == bool(crosses)
+    function = step_function(Body(given), groups, ("n", "v"))
+    *_, growth = results(function, t=0.0, dt=0.1, v=0.9, n=0.0, k=1.2)
+    assert growth == pytest.approx(0.1 * 2 * 1.2 * 0.9 / GROWTH)
+
+
 def test_a_condition_on_own_state_can_be_located():
     assert can_locate(spiking())
 
@@ -149,7 +165,8 @@ def results(function, **values):
 def test_the_scalar_step_goes_as_far_as_it_is_told():
     given = spiking()
     function = step_function(Body(given), euler(given, {}), ("n", "v"))
-    assert results(function, t=0.0, dt=0.03, v=0.95, n=2.0, k=1.0) == [2.0, pytest.approx(0.98)]
+    found = results(function, t=0.0, dt=0.03, v=0.95, n=2.0, k=1.0)
+    assert found == [2.0, pytest.approx(0.98), 0.0]
 
 
 def test_the_scalar_tests_tell_truth_and_distance():

@@ -167,6 +167,29 @@ def test_methods_that_act_on_the_grid_find_spikes_to_a_step(method: str) -> None
         assert np.abs(found - truth).max() < 3 * len(truth) * step
 
 
+ADEX = lems(
+    """
+<adExIaFCell id="rebound" C="281pF" gL="30nS" EL="-60mV" reset="-51mV" VT="-54mV" thresh="-30mV"
+             delT="2mV" tauw="150ms" a="200nS" b="0.1nA" refract="0ms"/>
+<pulseGenerator id="pulse" delay="20ms" duration="50ms" amplitude="-0.5nA"/>
+<network id="net"><population id="pop" component="rebound" size="1"/>
+  <explicitInput target="pop[0]" input="pulse" destination="synapses"/></network>
+""",
+    "net",
+    {"v": "pop[0]/v"},
+    "100ms",
+    "pop[0]",
+)
+
+
+@pytest.mark.parametrize("backend", ["cpp", "numpy", "cuda-on-host"])
+def test_an_exponential_upstroke_within_a_step_is_resolved(backend: str) -> None:
+    truth = lemsmith.run(ADEX, method="reference").event_times("pop[0]")
+    found = lemsmith.run(ADEX, step="0.025ms", backend=backend).event_times("pop[0]")
+    assert len(truth) == 3
+    np.testing.assert_allclose(found, truth, rtol=0, atol=5e-6)
+
+
 IAF_TAU = lems(
     """
 <iafTauCell id="iaf" leakReversal="-50mV" thresh="-55mV" reset="-70mV" tau="30ms"/>
