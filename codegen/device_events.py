@@ -95,7 +95,8 @@ def events_of(program: Program) -> Events:
             int(delays(d).max(initial=0)) for d in heard if (d.source, d.port) == (population, port)
         )
         size = program.layout(population).size
-        slots = longest + 3
+        # The method "neuron" sends before the tick: one more step until a list is free.
+        slots = longest + 4
         # Handlers may send again what they sent in this step: one by one, into the same list.
         wanted = max(1024, 4 * size) if serial else size
         room = min(wanted, max(1024, LIST_BYTES // (6 * slots)))

@@ -9,7 +9,6 @@ look at nothing but their own instances follow each other freely.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from ..converter.network import Assign
 from ..errors import InternalError, UsageError
@@ -25,10 +24,21 @@ from .device_events import (
     reach,
     sums_of,
 )
+from .device_order import Operation, in_order
 from .kernel_text import Dialect, KernelText, local_name, uniform
 from .located import CROSSED
 from .print_c import identifier, number
-from .program import BufferName, Delivery, Flag, Function, Layout, Program
+from .program import (
+    BufferName,
+    Delivery,
+    Flag,
+    Function,
+    Layout,
+    Phase,
+    Program,
+    half_in_ms,
+    slope_name,
+)
 from .templates import render
 
 CUDA = Dialect(
@@ -48,8 +58,6 @@ OWN = "for (int64_t i = s.first; i < {size}; i += s.stride)"
 #: A name before an opening parenthesis.
 CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(")
 
-SYNC = "ls_grid_sync(&run->barrier);"
-
 
 def emit_cuda(program: Program, source: str) -> tuple[str, tuple[BufferName, ...]]:
     """Return the program's CUDA text and the buffers it takes, in order.
@@ -57,43 +65,6 @@ def emit_cuda(program: Program, source: str) -> tuple[str, tuple[BufferName, ...
     Raises `UsageError` where the program holds what no CUDA text is written for yet.
     """
     return _Emitter(program).emit(source)
-
-
-@dataclass(slots=True)
-class _Operation:
-    """Lines that all threads run, and what they touch: own instances, or any."""
-
-    lines: list[str]
-    reads: Keys = frozenset()
-    writes: Keys = frozenset()
-    any_reads: Keys = frozenset()
-    any_writes: Keys = frozenset()
-
-    def after(self, pending: _Pending) -> bool:
-        """Tell whether a barrier must stand before this operation."""
-        touched = self.any_reads | self.any_writes
-        return bool(
-            touched & (pending.writes | pending.any_writes)
-            or self.reads & pending.any_writes
-            or self.writes & (pending.any_reads | pending.any_writes)
-            or self.any_writes & (pending.reads | pending.any_reads)
-        )
-
-
-@dataclass(slots=True)
-class _Pending:
-    """What was touched since the last barrier."""
-
-    reads: set[tuple[str, str]] = field(default_factory=set)
-    writes: set[tuple[str, str]] = field(default_factory=set)
-    any_reads: set[tuple[str, str]] = field(default_factory=set)
-    any_writes: set[tuple[str, str]] = field(default_factory=set)
-
-    def add(self, operation: _Operation) -> None:
-        self.reads |= operation.reads
-        self.writes |= operation.writes
-        self.any_reads |= operation.any_reads
-        self.any_writes |= operation.any_writes
 
 
 class _Emitter:
@@ -118,9 +89,9 @@ class _Emitter:
         functions = [self.function(f) for f in self.program.functions]
         start = self.operations(start=True)
         step = self.operations(start=False)
-        dt = number(self.program.step)
-        start_lines = self.in_order(start, again=False)
-        step_lines = self.in_order(step, again=True)
+        added = any(p.kind == "tick" and p.name == "added" for p in self.program.phases)
+        start_lines = in_order(start, again=False, always=False)
+        step_lines = in_order(step, again=True, always=bool(self.events.ports))
         functions = _called([*notes, *functions, *self.extra.values()], [*start_lines, *step_lines])
         text = render(
             "phases.cu.jinja",
@@ -128,7 +99,7 @@ class _Emitter:
             real=self.text.real,
             small=self.text.small,
             dt=number(self.program.step, self.text.real),
-            dt_double=dt,
+            begin="clock * 1e-3" if added else f"(double)step * {number(self.program.step)}",
             fields=self.text.fields,
             declarations=[f"{f['head']};" for f in functions],
             functions=functions,
@@ -165,31 +136,8 @@ class _Emitter:
 
     # --- operations and barriers ------------------------------------------------------------------
 
-    def in_order(self, operations: list[_Operation], *, again: bool) -> list[str]:
-        """Return the lines of operations with barriers where one needs another's work.
-
-        With `again` the row is repeated: what is left over at its end counts for its start.
-        """
-        lines: list[str] = []
-        pending = _Pending()
-        synced = False
-        for operation in operations:
-            if operation.after(pending):
-                lines.append(SYNC)
-                pending = _Pending()
-                synced = True
-            lines.extend(operation.lines)
-            pending.add(operation)
-        if not again:
-            return lines
-        for operation in operations:
-            if operation.after(pending) or (self.events.ports and not synced):
-                return [*lines, SYNC]
-            pending.add(operation)
-        return lines
-
-    def operations(self, *, start: bool) -> list[_Operation]:
-        found: list[_Operation] = []
+    def operations(self, *, start: bool) -> list[Operation]:
+        found: list[Operation] = []
         if not start:
             found.extend(self.clear_next(port) for port in self.events.ports)
         for phase in self.program.start if start else self.program.phases:
@@ -203,15 +151,10 @@ class _Emitter:
                     if phase.move is None:
                         raise InternalError("a move without what to move")
                     found.append(self.move(phase.move.population, phase.move.pairs))
+                case "cable" | "cable_half":
+                    found.append(self.cable(phase))
                 case "tick":
-                    found.append(
-                        _Operation(
-                            [
-                                "s.step++;",
-                                f"s.t = (double)s.step * {number(self.program.step)};",
-                            ]
-                        )
-                    )
+                    found.append(Operation(self.tick_lines(phase)))
                 case "deliver":
                     found.extend(self.deliver())
                 case "send":
@@ -224,13 +167,13 @@ class _Emitter:
                     )
         return [*found, *self.record()]
 
-    def call(self, function: Function) -> _Operation:
+    def call(self, function: Function) -> Operation:
         own, others, written = reach(self.program, function)
-        return _Operation([f"{self.text.kernel_name(function)}(m, s);"], own, written, others)
+        return Operation([f"{self.text.kernel_name(function)}(m, s);"], own, written, others)
 
-    def move(self, population: str, pairs: tuple[tuple[str, str], ...]) -> _Operation:
+    def move(self, population: str, pairs: tuple[tuple[str, str], ...]) -> Operation:
         layout = self.layouts[population]
-        return _Operation(
+        return Operation(
             [
                 OWN.format(size=layout.size) + " {",
                 *(
@@ -244,7 +187,41 @@ class _Emitter:
             frozenset((population, target) for target, _ in pairs),
         )
 
-    def locate(self, population: str) -> _Operation:
+    def tick_lines(self, phase: Phase) -> list[str]:
+        """Return how the time becomes that of the step's end."""
+        if phase.name != "added":
+            return ["s.step++;", f"s.t = (double)s.step * {number(self.program.step)};"]
+        add = f"s.clock += {number(half_in_ms(self.program.step))};"
+        return ["s.step++;", add, add, "s.t = s.clock * 1e-3;"]
+
+    def cable(self, phase: Phase) -> Operation:
+        """Return the solve for the potentials of a population, a thread for every cell."""
+        layout = self.layouts[phase.name]
+        if layout.cable is None:
+            raise InternalError(f"{layout.name!r} is no population of compartments")
+        cable, name = layout.cable, f"{phase.kind}_{self.pop[layout.name]}"
+        v = f"m.{self.text.variable(layout, cable.state)}"
+        self.define(
+            name,
+            [
+                f"{self.text.cable_tree(layout)}",
+                f"for (int64_t k = s.first; k < {cable.cells}; k += s.stride) {{",
+                (
+                    f"    if (!ls_cable_cells<real>(tree, k, k + 1, "
+                    f"{self.text.cable_arguments(layout, phase)})) continue;"
+                ),
+                f"    for (int64_t i = k; i < {layout.size}; i += {cable.cells})",
+                f"        {self.check(layout, cable.state, f'{v}[i]', 's.step - s.begin + 1')}",
+                "}",
+            ],
+        )
+        names = (cable.current, slope_name(cable.current), cable.state)
+        read = frozenset((layout.name, variable) for variable in names)
+        own = frozenset({(layout.name, "(junctions)")})
+        solved = frozenset({(layout.name, cable.state)})
+        return Operation([f"{name}(m, s);"], own, own, read, solved)
+
+    def locate(self, population: str) -> Operation:
         own: Keys = frozenset()
         others: Keys = frozenset()
         written: Keys = frozenset()
@@ -261,7 +238,7 @@ class _Emitter:
         suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
         stored = frozenset((population, state + suffix) for state in states)
         read = frozenset((population, state) for state in states)
-        return _Operation([f"{name}(m, s);"], own | read, written | stored, others)
+        return Operation([f"{name}(m, s);"], own | read, written | stored, others)
 
     def define(self, name: str, lines: list[str]) -> None:
         """Add a function that all threads call, once."""
@@ -346,39 +323,42 @@ class _Emitter:
         """Return the lines that note a state that is no longer finite."""
         # What advances a state does so for the time at the end of the step.
         since = "s.step - s.begin" + (" + 1" if self.before_tick(function) else "")
-        number_of = list(self.layouts).index(layout.name)
         lines: list[str] = []
-        for n, name in enumerate(layout.checked):
+        for name in layout.checked:
             stored = name if name in written else f"{name}__next"
-            if stored not in written:
-                continue
-            load = f"{self.text.variable(layout, stored)}[i]"
-            place = (number_of << (self.bits.variable + self.bits.instance)) + (
-                n << self.bits.instance
-            )
-            lines.append(
-                f"if (!({load} - {load} == 0)) "
-                f"ls_not_finite(s, {since}, {place}ull + (unsigned long long)i, {self.bits.place});"
-            )
+            if stored in written:
+                load = f"{self.text.variable(layout, stored)}[i]"
+                lines.append(self.check(layout, name, load, since))
         return lines
+
+    def check(self, layout: Layout, state: str, load: str, since: str) -> str:
+        """Return the line that notes instance i where its state is no longer finite."""
+        place = (list(self.layouts).index(layout.name) << self.bits.variable) + (
+            layout.checked.index(state)
+        )
+        return (
+            f"if (!({load} - {load} == 0)) ls_not_finite(s, {since}, "
+            f"{place << self.bits.instance}ull + (unsigned long long)i, {self.bits.place});"
+        )
 
     def before_tick(self, function: Function) -> bool:
         """Tell whether a kernel runs before the time becomes that of the step's end."""
-        names = [phase.name or phase.kind for phase in self.program.phases]
-        return function.name in names[: names.index("tick")]
+        phases = self.program.phases
+        tick = next(n for n, phase in enumerate(phases) if phase.kind == "tick")
+        return function.name in [phase.name for phase in phases[:tick] if phase.kind == "kernel"]
 
     # --- events -----------------------------------------------------------------------------------
 
-    def clear_next(self, port: Port) -> _Operation:
+    def clear_next(self, port: Port) -> Operation:
         """Empty the list of the step after the one that begins.
 
         It was last read two steps ago and is written to in the next, with a barrier between.
         """
-        return _Operation(
+        return Operation(
             [f"if (s.first == 0) m.sizes_{self.port_name(port)}[(s.step + 2) % {port.slots}] = 0;"]
         )
 
-    def deliver(self) -> list[_Operation]:
+    def deliver(self) -> list[Operation]:
         late = [way for way in self.events.ways if way.last > 0]
         if self.events.serial:
             lines = [line for way in late for line in self.serial_lines(way, max(1, way.first))]
@@ -386,7 +366,7 @@ class _Emitter:
         found = [self.way(way, max(1, way.first), way.last, "late") for way in late]
         return [*found, *self.take_up(late)]
 
-    def send(self) -> list[_Operation]:
+    def send(self) -> list[Operation]:
         found = [self.collect(port) for port in self.events.ports]
         soon = [way for way in self.events.ways if way.first == 0]
         if self.events.serial:
@@ -396,7 +376,7 @@ class _Emitter:
         found.extend(self.way(way, 0, 0, "soon") for way in soon)
         return [*found, *self.take_up(soon)]
 
-    def collect(self, port: Port) -> _Operation:
+    def collect(self, port: Port) -> Operation:
         """Put the instances that sent an event into the list of this step."""
         name = self.port_name(port)
         size = self.layouts[port.population].size
@@ -418,7 +398,7 @@ class _Emitter:
         )
         flags = frozenset({(port.population, f"(flag {port.port})")})
         lists = frozenset({(port.population, f"(list {port.port})")})
-        return _Operation([f"collect_{name}(m, s);"], flags, flags, frozenset(), lists)
+        return Operation([f"collect_{name}(m, s);"], flags, flags, frozenset(), lists)
 
     def list_of(self, way: Way) -> Port:
         port = self.events.port(way.delivery.source, way.delivery.port)
@@ -450,7 +430,7 @@ class _Emitter:
             ),
         ]
 
-    def way(self, way: Way, first: int, last: int, when: str) -> _Operation:
+    def way(self, way: Way, first: int, last: int, when: str) -> Operation:
         """Return the delivery of what was sent `first` to `last` steps ago."""
         if way.mode == "serial":
             return self.one_thread(self.serial_lines(way, first, last), [way])
@@ -472,14 +452,14 @@ class _Emitter:
         )
         return self.operation(f"{name}(m, s);", way, port)
 
-    def operation(self, line: str, way: Way, port: Port) -> _Operation:
+    def operation(self, line: str, way: Way, port: Port) -> Operation:
         own, others, written = self.handler_reach(way)
         lists = frozenset({(port.population, f"(list {port.port})")})
         if way.mode == "add":
             target = way.delivery.target
             written = frozenset((target, f"(sum {state})") for state, _ in way.increments)
             own, others = frozenset(), frozenset()
-        return _Operation([line], frozenset(), frozenset(), own | others | lists, written)
+        return Operation([line], frozenset(), frozenset(), own | others | lists, written)
 
     def handler_reach(self, way: Way) -> tuple[Keys, Keys, Keys]:
         return reach(self.program, handler_of(self.program, way.delivery))
@@ -546,7 +526,7 @@ class _Emitter:
             )
         return lines
 
-    def take_up(self, ways: list[Way]) -> list[_Operation]:
+    def take_up(self, ways: list[Way]) -> list[Operation]:
         """Return the operations by which states take up what was added for them."""
         states = dict.fromkeys(
             (way.delivery.target, state)
@@ -557,7 +537,7 @@ class _Emitter:
         by_population: dict[str, list[str]] = {}
         for population, state in states:
             by_population.setdefault(population, []).append(state)
-        found: list[_Operation] = []
+        found: list[Operation] = []
         for population, names in by_population.items():
             layout = self.layouts[population]
             lines = [OWN.format(size=layout.size) + " {"]
@@ -576,12 +556,12 @@ class _Emitter:
                 )
             keys = frozenset((population, state) for state in names)
             sums = frozenset((population, f"(sum {state})") for state in names)
-            found.append(_Operation([*lines, "}"], keys | sums, keys | sums))
+            found.append(Operation([*lines, "}"], keys | sums, keys | sums))
         return found
 
     # --- events one by one ------------------------------------------------------------------------
 
-    def one_thread(self, lines: list[str], ways: list[Way]) -> _Operation:
+    def one_thread(self, lines: list[str], ways: list[Way]) -> Operation:
         """Return an operation of the first thread alone."""
         read: Keys = frozenset()
         written: Keys = frozenset()
@@ -590,7 +570,7 @@ class _Emitter:
             read, written = read | own | others, written | of
             lists = frozenset({(way.delivery.source, f"(list {way.delivery.port})")})
             read, written = read | lists, written | lists
-        return _Operation(
+        return Operation(
             ["if (s.first == 0) {", *(f"    {line}" for line in lines), "}"],
             frozenset(),
             frozenset(),
@@ -677,8 +657,8 @@ class _Emitter:
 
     # --- records ----------------------------------------------------------------------------------
 
-    def record(self) -> list[_Operation]:
-        found: list[_Operation] = []
+    def record(self) -> list[Operation]:
+        found: list[Operation] = []
         for n, column in enumerate(self.columns):
             layout = self.layouts[column.population]
             derived = column.variable in layout.published or column.variable not in layout.variables
@@ -691,7 +671,7 @@ class _Emitter:
                 value = f"m.{self.text.variable(layout, column.variable)}[{at}]"
                 own, others = frozenset({(column.population, column.variable)}), frozenset()
             found.append(
-                _Operation(
+                Operation(
                     [
                         f"for (int64_t j = s.first; j < {len(column.columns)}; j += s.stride)",
                         f"    row[m.row_to_{n}[j]] = (double){value};",

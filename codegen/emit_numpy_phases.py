@@ -120,7 +120,9 @@ class _Emitter:
         edges = ", ".join(
             f"({a}, {b}, l_{identifier(f)}, l_{identifier(r)})" for a, b, f, r in flow.edges
         )
-        return [f"{', '.join(names)}, = flowed([{edges}], [{', '.join(names)}], dt)"]
+        step = "dt" if flow.fraction == 1.0 else f"{flow.fraction!r} * dt"
+        how = ", True" if flow.implicit else ""
+        return [f"{', '.join(names)}, = flowed([{edges}], [{', '.join(names)}], {step}{how})"]
 
     def printer(self, function: Function, layout: Layout) -> ArrayPrinter:
         number = self.number[layout.name]

@@ -8,7 +8,7 @@ from .kernel_text import CPP, KernelText, uniform
 from .located import CROSSED
 from .lower_phases import CLOCK, OLD, VERSION
 from .print_c import identifier, number
-from .program import BufferName, Delivery, Flag, Function, Layout, Phase, Program, slope_name
+from .program import BufferName, Delivery, Flag, Function, Layout, Phase, Program, half_in_ms
 from .templates import render
 
 #: Events without delay that one step may exchange before they count as going in a circle.
@@ -294,7 +294,7 @@ class _Emitter:
                             f"sizeof(real) * {layout.size});"
                         )
                 case "tick" if phase.name == "added":
-                    half = number(float(f"{self.program.step * 1e3:.12g}") / 2)
+                    half = number(half_in_ms(self.program.step))
                     lines.append("s.step++;")
                     lines.append(f"s.clock += {half};")
                     lines.append(f"s.clock += {half};")
@@ -319,22 +319,11 @@ class _Emitter:
     def cable_lines(self, phase: Phase) -> list[str]:
         """Return the solve for the potentials of a population of compartments."""
         layout = self.layouts[phase.name]
-        assert layout.cable is not None
-        cable, pop = layout.cable, f"m.{self.pop[layout.name]}"
-        h, gain = ("dt / 2", 2) if phase.kind == "cable_half" else ("dt", 1)
-        at = f"{pop}_cable_"
-        tree = (
-            f"{{{cable.cells}, {len(cable.parent)}, {len(cable.capacitance)}, "
-            f"{at}order, {at}parent}}"
-        )
-        names = (cable.current, slope_name(cable.current), cable.state)
-        current, slope, v = (f"m.{self.text.variable(layout, name)}" for name in names)
         return [
-            (
-                f"bad |= ls_cable_step<real>({tree}, {h}, {gain}, {at}conductance, "
-                f"{at}capacitance, {current}, {slope}, {v}, {at}junctions, {at}diagonal, "
-                f"{at}increment);"
-            )
+            "{",
+            f"    {self.text.cable_tree(layout)}",
+            f"    bad |= ls_cable_step<real>(tree, {self.text.cable_arguments(layout, phase)});",
+            "}",
         ]
 
     def record_lines(self) -> list[str]:

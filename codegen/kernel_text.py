@@ -23,9 +23,11 @@ from .program import (
     Flag,
     Function,
     Layout,
+    Phase,
     Program,
     Propagate,
     Pull,
+    slope_name,
 )
 from .templates import render
 
@@ -264,6 +266,29 @@ class KernelText:
         """Add one buffer of a given type."""
         self.buffers.append(made)
         self.fields.append(f"{c_type} *{made.name};")
+
+    def cable_tree(self, layout: Layout) -> str:
+        """Return the declaration of the tree of a population of compartments."""
+        cable = layout.cable
+        assert cable is not None
+        at = f"m.{self.pop[layout.name]}_cable_"
+        return (
+            f"const LsTree tree = {{{cable.cells}, {len(cable.parent)}, "
+            f"{len(cable.capacitance)}, {at}order, {at}parent}};"
+        )
+
+    def cable_arguments(self, layout: Layout, phase: Phase) -> str:
+        """Return what a solve takes beside the tree."""
+        cable = layout.cable
+        assert cable is not None
+        at = f"m.{self.pop[layout.name]}_cable_"
+        names = (cable.current, slope_name(cable.current), cable.state)
+        current, slope, v = (f"m.{self.variable(layout, name)}" for name in names)
+        h, gain = ("dt / 2", 2) if phase.kind == "cable_half" else ("dt", 1)
+        return (
+            f"{h}, {gain}, {at}conductance, {at}capacitance, {current}, {slope}, {v}, "
+            f"{at}junctions, {at}diagonal, {at}increment"
+        )
 
     def locate_lines(self, population: str, loop: str, fail: str) -> list[str]:
         """Return the loop over the flagged instances of a population."""

@@ -276,6 +276,15 @@ def slope_name(current: str) -> str:
     return f"{current}__slope"
 
 
+def half_in_ms(step: float) -> float:
+    """Return half of a step [s] in ms, as NEURON adds it up.
+
+    >>> half_in_ms(2.5e-5)
+    0.0125
+    """
+    return float(f"{step * 1e3:.12g}") / 2
+
+
 @dataclass(frozen=True, slots=True)
 class BufferName:
     """One pointer that the caller supplies: its C name and where its data lie."""

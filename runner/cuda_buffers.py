@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from ..codegen.cuda_program import column_groups, fault_bits
 from ..codegen.device_events import by_delay, events_of, scale_of
-from ..codegen.program import BufferName, Program, recorded_ranges
+from ..codegen.program import BufferName, Program, half_in_ms, recorded_ranges
 from ..errors import InternalError, NumericalError
-from .native import not_finite
+from .native import cable_array, not_finite
 
 #: The value of `LsRun.fault` where every state is finite.
 NO_FAULT = 2**64 - 1
@@ -64,6 +64,8 @@ class Buffers:
                 return _as(program.layout(name.owner).parameters[name.key], self.small)
             case "index":
                 return _as(program.layout(name.owner).indices[name.key], np.int32)
+            case "cable":
+                return cable_array(program.layout(name.owner), name.key, self.real)
             case "draws":
                 return np.zeros(program.layout(name.owner).size, dtype=np.uint64)
             case "flags":
@@ -115,6 +117,22 @@ def steps_of_launch(program: Program) -> int:
     """Return how many steps one launch may take, for what it counts to fit."""
     ports = max(1, len(program.ports))
     return max(1, min(fault_bits(program).steps, EVENT_ROOM // ports))
+
+
+class Clock:
+    """The time in ms that the method "neuron" adds up, by halves of a step; else unused."""
+
+    def __init__(self, program: Program) -> None:
+        added = any(p.kind == "tick" and p.name == "added" for p in program.phases)
+        self.half = half_in_ms(program.step) if added else 0.0
+        self.time = 0.0
+
+    def advance(self, steps: int) -> None:
+        """Add so many steps, one half after the other, as the device does."""
+        if self.half:
+            halves = np.full(2 * steps + 1, self.half)
+            halves[0] = self.time
+            self.time = float(np.add.accumulate(halves)[-1])
 
 
 def raise_faults(program: Program, run: Run, begin: int) -> None:

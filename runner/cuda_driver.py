@@ -12,6 +12,9 @@ from functools import lru_cache
 
 from ..errors import InternalError, MissingTool
 
+#: What a kernel takes by value.
+Value = ctypes.c_void_p | ctypes.c_int64 | ctypes.c_double
+
 #: CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH
 COOPERATIVE = 95
 
@@ -88,7 +91,7 @@ def launch(
     blocks: int,
     threads: int,
     stream: int,
-    arguments: list[ctypes.c_void_p | ctypes.c_int64],
+    arguments: list[Value],
 ) -> None:
     """Launch a grid whose blocks may wait for each other, on a stream."""
     pointers = (ctypes.c_void_p * len(arguments))(*(ctypes.addressof(a) for a in arguments))

@@ -22,6 +22,7 @@ from .cuda_buffers import (
     NO_FAULT,
     NOTED_ROOM,
     Buffers,
+    Clock,
     Run,
     raise_faults,
     steps_of_launch,
@@ -69,9 +70,12 @@ class CudaHostRun:
             noted_room=len(self.noted) // 2,
         )
         self.step = 0
+        self.clock = Clock(program)
         self.found: list[tuple[float, int]] = []
 
-    def launch(self, kernel: str, *arguments: ctypes.c_int64, rows: NDArray[np.float64]) -> None:
+    def launch(
+        self, kernel: str, *arguments: ctypes.c_int64 | ctypes.c_double, rows: NDArray[np.float64]
+    ) -> None:
         """Run a kernel to its end; raises `InternalError` where the grid does."""
         values: list[object] = [
             ctypes.c_void_p(self.pointers.ctypes.data),
@@ -111,7 +115,14 @@ class CudaHostRun:
         """Take up to `steps` steps into `rows` (steps, columns); return how many were taken."""
         wanted = min(steps, steps_of_launch(self.program))
         into = rows if rows.size else np.zeros((1, 1))
-        self.launch("ls_run", ctypes.c_int64(self.step), ctypes.c_int64(wanted), rows=into)
+        self.launch(
+            "ls_run",
+            ctypes.c_int64(self.step),
+            ctypes.c_int64(wanted),
+            ctypes.c_double(self.clock.time),
+            rows=into,
+        )
+        self.clock.advance(wanted)
         raise_faults(self.program, self.run, self.step)
         self.collect()
         self.run.event_size = 0

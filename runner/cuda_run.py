@@ -23,6 +23,7 @@ from .cuda_buffers import (
     NO_FAULT,
     NOTED_ROOM,
     Buffers,
+    Clock,
     Run,
     raise_faults,
     steps_of_launch,
@@ -106,6 +107,7 @@ class CudaRun:
         finally:
             self.context.pop()
         self.step = 0
+        self.clock = Clock(program)
         self.found: list[tuple[float, int]] = []
 
     def allocate(self, names: tuple[BufferName, ...]) -> None:
@@ -168,12 +170,12 @@ class CudaRun:
         """Copy the run's state from the device."""
         self.cuda.memcpy_dtoh(memoryview(self.state).cast("B"), self.run)
 
-    def launch(self, kernel: str, rows: Any, *counts: int) -> None:
+    def launch(self, kernel: str, rows: Any, *values: cuda_driver.Value) -> None:
         """Start a kernel on the stream."""
-        arguments: list[ctypes.c_void_p | ctypes.c_int64] = [
+        arguments: list[cuda_driver.Value] = [
             ctypes.c_void_p(int(self.model)),
             ctypes.c_void_p(int(self.run)),
-            *(ctypes.c_int64(count) for count in counts),
+            *values,
             ctypes.c_void_p(int(rows)),
         ]
         cuda_driver.launch(
@@ -219,7 +221,14 @@ class CudaRun:
             copying: tuple[int, int, int] | None = None
             while done < steps:
                 count = min(steps - done, self.most)
-                self.launch("ls_run", self.rows[turn], self.step, count)
+                self.launch(
+                    "ls_run",
+                    self.rows[turn],
+                    ctypes.c_int64(self.step),
+                    ctypes.c_int64(count),
+                    ctypes.c_double(self.clock.time),
+                )
+                self.clock.advance(count)
                 # While it runs, the rows before it travel.
                 self.land(copying, rows)
                 self.settle(self.step)

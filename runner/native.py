@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..codegen.program import (
     AdvanceList,
@@ -193,3 +194,19 @@ def java_state(random: JavaRandom) -> int:
     if not 0 <= random.state < 1 << 48:
         raise InternalError("a java.util.Random state has 48 bits")
     return random.state
+
+
+def cable_array(layout: Layout, key: str, real: type[np.floating]) -> NDArray[np.generic]:
+    """Return what one buffer of a cable holds at the start; numbers of the type `real`."""
+    cable = layout.cable
+    if cable is None:
+        raise InternalError(f"{layout.name!r} is no population of compartments")
+    match key:
+        case "order" | "parent":
+            return np.ascontiguousarray(getattr(cable, key), dtype=np.int32)
+        case "conductance" | "capacitance":
+            return np.ascontiguousarray(getattr(cable, key), dtype=real)
+        case "junctions":
+            return np.repeat(cable.junctions, cable.cells).astype(real)
+        case _:
+            return np.zeros(len(cable.parent) * cable.cells, dtype=real)

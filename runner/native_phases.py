@@ -10,7 +10,7 @@ import numpy as np
 from ..codegen.program import BufferName, Program, recorded_ranges
 from ..converter.network import Array
 from ..errors import NumericalError
-from .native import NO_MEMORY, NOT_FINITE, TOO_DEEP, not_finite
+from .native import NO_MEMORY, NOT_FINITE, TOO_DEEP, cable_array, not_finite
 
 
 class Phases(ctypes.Structure):
@@ -86,7 +86,7 @@ class NativePhases:
                 indices = program.layout(name.owner).indices[name.key]
                 return np.ascontiguousarray(indices, dtype=np.int32)
             case "cable":
-                return self.cable(name)
+                return cable_array(program.layout(name.owner), name.key, self.real)
             case "draws":
                 return np.zeros(program.layout(name.owner).size, dtype=np.uint64)
             case "list":
@@ -110,20 +110,6 @@ class NativePhases:
                 for instance, numbers in found.items():
                     ranges[instance] = (numbers[0], numbers[-1] + 1)
                 return ranges
-
-    def cable(self, name: BufferName) -> np.ndarray:
-        """Return the data of one buffer of a cable."""
-        cable = self.program.layout(name.owner).cable
-        assert cable is not None
-        match name.key:
-            case "order" | "parent":
-                return np.ascontiguousarray(getattr(cable, name.key), dtype=np.int32)
-            case "conductance" | "capacitance":
-                return np.ascontiguousarray(getattr(cable, name.key), dtype=self.real)
-            case "junctions":
-                return np.repeat(cable.junctions, cable.cells).astype(self.real)
-            case _:
-                return np.zeros(len(cable.parent) * cable.cells, dtype=self.real)
 
     def initial_row(self) -> Array:
         """Make the run ready, test conditions at the start, return the first row (columns,)."""

@@ -19,13 +19,16 @@ from ..codegen.program import (
     CollectList,
     Delivery,
     Program,
+    half_in_ms,
     recorded_ranges,
+    slope_name,
 )
 from ..codegen.random_numbers import uniform
 from ..converter.evaluate import phi
 from ..converter.network import Array, Index
-from ..errors import NumericalError, UsageError
+from ..errors import InternalError, NumericalError, UsageError
 from .native import not_finite, too_deep
+from .numpy_cables import CableSolver
 from .numpy_functions import ALL, Chosen, all_flow, functions
 
 #: Crossings of one instance in one step, and points tried per crossing (lemsmith_kernels.h).
@@ -41,13 +44,11 @@ class NumpyPhases:
     def __init__(
         self, program: Program, text: str, _names: tuple[BufferName, ...], seed: int
     ) -> None:
-        if any(layout.cable is not None for layout in program.layouts):
-            raise UsageError(
-                "the backend 'numpy' runs no cells of several compartments; use --backend cpp"
-            )
         self.program = program
         self.seed = seed
         self.t = 0.0
+        #: The time in ms as NEURON adds it up, by halves of a step.
+        self.clock = 0.0
         self.done = 0
         self.dt = program.step
         self.layouts = program.layouts
@@ -73,6 +74,11 @@ class NumpyPhases:
                 self.names[symbol(n, name)] = np.asarray(values, dtype=float)
             for name, index in layout.indices.items():
                 self.names[symbol(n, f"at {name}")] = index
+        self.cables = {
+            layout.name: CableSolver(layout.cable)
+            for layout in program.layouts
+            if layout.cable is not None
+        }
         self.counters = [np.zeros(layout.size, dtype=np.uint64) for layout in program.layouts]
         self.lists = {listed.name: listed for listed in program.collect_lists}
         self.noted: list[tuple[str, str, int, float]] = []
@@ -168,9 +174,13 @@ class NumpyPhases:
         return found
 
     def flowed(
-        self, edges: list[tuple[int, int, Array, Array]], states: list[Array], dt: float
+        self,
+        edges: list[tuple[int, int, Array, Array]],
+        states: list[Array],
+        dt: float,
+        implicit: bool = False,
     ) -> list[Array]:
-        """Return the occupancies of a kinetic scheme a step later."""
+        """Return the occupancies of a kinetic scheme dt later, by backward Euler if `implicit`."""
         size, many = len(states), len(states[0])
         rates = np.zeros((many, size, size))
         for source, target, forward, reverse in edges:
@@ -178,7 +188,29 @@ class NumpyPhases:
             rates[:, target, source] += forward
             rates[:, target, target] -= reverse
             rates[:, source, target] += reverse
-        return list(all_flow(rates, dt, np.stack(states, axis=1)).T)
+        present = np.stack(states, axis=1)
+        if implicit:
+            moved = np.linalg.solve(np.eye(size) - rates * dt, present[:, :, None])
+            return list(moved[:, :, 0].T)
+        return list(all_flow(rates, dt, present).T)
+
+    def solve_cable(self, population: str, *, second: bool) -> None:
+        """Advance the potentials of a population of compartments by one step."""
+        solver = self.cables[population]
+        cable = solver.cable
+        names = (cable.current, slope_name(cable.current), cable.state)
+        current, slope, v = (self.variables[population, name] for name in names)
+        solver.step(self.dt / 2 if second else self.dt, 2 if second else 1, current, slope, v)
+
+    def tick(self, *, added: bool) -> None:
+        """Let the time become that of the step's end."""
+        self.done += 1
+        self.t = self.done * self.dt
+        if added:
+            half = half_in_ms(self.dt)
+            self.clock += half
+            self.clock += half
+            self.t = self.clock * 1e-3
 
     # --- one step -----------------------------------------------------------------------------
 
@@ -200,14 +232,17 @@ class NumpyPhases:
                         population = phase.move.population
                         self.variables[population, target][:] = self.variables[population, source]
                 case "tick":
-                    self.done += 1
-                    self.t = self.done * self.dt
+                    self.tick(added=phase.name == "added")
+                case "cable" | "cable_half":
+                    self.solve_cable(phase.name, second=phase.kind == "cable_half")
                 case "deliver":
                     self.deliver()
                 case "send":
                     self.send()
-                case _:
+                case "record":
                     pass
+                case kind:
+                    raise InternalError(f"no phase is called {kind!r}")
         self.check()
 
     def check(self) -> None:

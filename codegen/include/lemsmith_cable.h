@@ -8,41 +8,53 @@
 
 #include <stdint.h>
 
+// On a device a cell is one thread's, and other threads write what it reads: nothing is promised
+// about the pointers.
+#ifdef __CUDACC__
+#define LS_CABLE_FN static __device__
+#define LS_ALONE
+#else
+#define LS_CABLE_FN static inline
+#define LS_ALONE __restrict
+#endif
+
 struct LsTree {
     int64_t cells, nodes, compartments;
     const int32_t *order, *parent;   // parents come before children in `order`
 };
 
-// Advance `v` (compartments, cells) and `junctions` (nodes - compartments, cells).
+// Advance `v` (compartments, cells) and `junctions` (nodes - compartments, cells) of the cells
+// [first, last).
 //
 // `h` is the time over which the step is implicit: dt for backward Euler; dt / 2 for
 // Crank-Nicolson, whose increment is then taken twice (`gain` 2). `current` enters each
 // compartment, `slope` is its derivative by v. `d` and `x` are room for (nodes, cells) each.
 // Returns whether a potential stopped being finite.
 template <typename T>
-static inline int ls_cable_step(const LsTree &tree, const T h, const T gain,
-                                const T *__restrict conductance, const T *__restrict capacitance,
-                                const T *__restrict current, const T *__restrict slope,
-                                T *__restrict v, T *__restrict junctions, T *__restrict d,
-                                T *__restrict x) {
+LS_CABLE_FN int ls_cable_cells(const LsTree &tree, const int64_t first, const int64_t last,
+                               const T h, const T gain, const T *LS_ALONE conductance,
+                               const T *LS_ALONE capacitance, const T *LS_ALONE current,
+                               const T *LS_ALONE slope, T *LS_ALONE v, T *LS_ALONE junctions,
+                               T *LS_ALONE d, T *LS_ALONE x) {
     const int64_t cells = tree.cells, compartments = tree.compartments, nodes = tree.nodes;
     for (int64_t r = 0; r < compartments; r++) {
         const T c = capacitance[r] / h;
-        for (int64_t k = r * cells; k < (r + 1) * cells; k++) {
+        for (int64_t k = r * cells + first; k < r * cells + last; k++) {
             d[k] = c - slope[k];
             x[k] = current[k];
         }
     }
-    for (int64_t k = compartments * cells; k < nodes * cells; k++) d[k] = x[k] = 0;
+    for (int64_t r = compartments; r < nodes; r++)
+        for (int64_t k = r * cells + first; k < r * cells + last; k++) d[k] = x[k] = 0;
     for (int64_t r = 0; r < nodes; r++) {
         const int64_t p = tree.parent[r];
         if (p < 0) continue;
         const T g = conductance[r];
         const T *vr = r < compartments ? v + r * cells : junctions + (r - compartments) * cells;
         const T *vp = p < compartments ? v + p * cells : junctions + (p - compartments) * cells;
-        T *__restrict dr = d + r * cells, *__restrict dp = d + p * cells;
-        T *__restrict xr = x + r * cells, *__restrict xp = x + p * cells;
-        for (int64_t k = 0; k < cells; k++) {
+        T *LS_ALONE dr = d + r * cells, *LS_ALONE dp = d + p * cells;
+        T *LS_ALONE xr = x + r * cells, *LS_ALONE xp = x + p * cells;
+        for (int64_t k = first; k < last; k++) {
             const T flow = g * (vp[k] - vr[k]);
             xr[k] += flow;
             xp[k] -= flow;
@@ -54,9 +66,9 @@ static inline int ls_cable_step(const LsTree &tree, const T h, const T gain,
         const int64_t r = tree.order[n], p = tree.parent[r];
         if (p < 0) continue;
         const T g = conductance[r];
-        T *__restrict dp = d + p * cells, *__restrict xp = x + p * cells;
-        const T *__restrict dr = d + r * cells, *__restrict xr = x + r * cells;
-        for (int64_t k = 0; k < cells; k++) {
+        T *LS_ALONE dp = d + p * cells, *LS_ALONE xp = x + p * cells;
+        const T *LS_ALONE dr = d + r * cells, *LS_ALONE xr = x + r * cells;
+        for (int64_t k = first; k < last; k++) {
             const T f = g / dr[k];
             dp[k] -= f * g;
             xp[k] += f * xr[k];
@@ -64,24 +76,42 @@ static inline int ls_cable_step(const LsTree &tree, const T h, const T gain,
     }
     for (int64_t n = 0; n < nodes; n++) {
         const int64_t r = tree.order[n], p = tree.parent[r];
-        const T *__restrict dr = d + r * cells;
-        T *__restrict xr = x + r * cells;
+        const T *LS_ALONE dr = d + r * cells;
+        T *LS_ALONE xr = x + r * cells;
         if (p < 0) {
-            for (int64_t k = 0; k < cells; k++) xr[k] /= dr[k];
+            for (int64_t k = first; k < last; k++) xr[k] /= dr[k];
             continue;
         }
         const T g = conductance[r];
-        const T *__restrict xp = x + p * cells;
-        for (int64_t k = 0; k < cells; k++) xr[k] = (xr[k] + g * xp[k]) / dr[k];
+        const T *LS_ALONE xp = x + p * cells;
+        for (int64_t k = first; k < last; k++) xr[k] = (xr[k] + g * xp[k]) / dr[k];
     }
+    // Those of all cells lie in one row.
+    const bool all = last - first == cells;
+    const int64_t rows = all ? 1 : compartments, between = all ? 1 : nodes - compartments;
+    const int64_t ends = all ? compartments * cells : last;
+    const int64_t last_between = all ? (nodes - compartments) * cells : last;
     int bad = 0;
-    for (int64_t k = 0; k < compartments * cells; k++) {
-        v[k] += gain * x[k];
-        bad |= !(v[k] - v[k] == 0);
-    }
-    T *__restrict between = x + compartments * cells;
-    for (int64_t k = 0; k < (nodes - compartments) * cells; k++) junctions[k] += gain * between[k];
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = r * cells + first; k < r * cells + ends; k++) {
+            v[k] += gain * x[k];
+            bad |= !(v[k] - v[k] == 0);
+        }
+    const T *LS_ALONE rest = x + compartments * cells;
+    for (int64_t r = 0; r < between; r++)
+        for (int64_t k = r * cells + first; k < r * cells + last_between; k++)
+            junctions[k] += gain * rest[k];
     return bad;
+}
+
+// The same for all cells.
+template <typename T>
+LS_CABLE_FN int ls_cable_step(const LsTree &tree, const T h, const T gain,
+                              const T *LS_ALONE conductance, const T *LS_ALONE capacitance,
+                              const T *LS_ALONE current, const T *LS_ALONE slope, T *LS_ALONE v,
+                              T *LS_ALONE junctions, T *LS_ALONE d, T *LS_ALONE x) {
+    return ls_cable_cells<T>(tree, 0, tree.cells, h, gain, conductance, capacitance, current,
+                             slope, v, junctions, d, x);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #define LEMSMITH_CUDA_PHASES_H
 
 #include "lemsmith_cuda.h"
+#include "lemsmith_cable.h"
 #include "lemsmith_kernels.h"
 #include "lemsmith_math.h"
 #include "lemsmith_random.h"
@@ -34,6 +35,7 @@ struct LsRun {
 // What every thread knows for itself.
 struct LsStep {
     double t;
+    double clock;    // the time in ms as NEURON adds it up, by halves of a step
     int64_t step, begin;
     uint64_t seed;
     int64_t first, stride;
@@ -42,7 +44,7 @@ struct LsStep {
 
 LS_FN LsStep ls_step(LsRun *run, long long step) {
     LsStep s;
-    s.t = 0;
+    s.t = s.clock = 0;
     s.step = s.begin = step;
     s.seed = run->seed;
     s.first = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;

@@ -11,15 +11,8 @@ from corpus import ABSENT, EXAMPLES
 from lemsmith.codegen import device_events
 from lemsmith.codegen.device_events import events_of
 from lemsmith.errors import NumericalError, UsageError
-from lemsmith.runner.backends import ON_HOST
-from lemsmith.runner.build import build, kernel_flags
-from lemsmith.runner.cuda_host_run import CudaHostRun
-from lemsmith.runner.native_phases import NativePhases
-from lemsmith.runner.pipeline import run, translate
-from lemsmith.runner.request import made
-
-#: Flags of C++ without contraction of a*b+c.
-APART = (*(flag for flag in kernel_flags() if "contract" not in flag), "-ffp-contract=off")
+from lemsmith.runner.pipeline import run
+from side_by_side import advanced, assert_same, on_host, plans
 
 #: The single-compartment examples. Ex18 leaves the finite numbers in C++ as well.
 SINGLE = (
@@ -54,51 +47,6 @@ SINGLE = (
     "Ex27_MultiSynapses",
 )
 SHORT, LONG = 500, 200_000
-
-
-def plans(source, **options):
-    """Return the plans of a model for C++ and for CUDA."""
-    return tuple(
-        translate(made(source, backend=backend, **options))[0]
-        for backend in ("cpp", "cuda-on-host")
-    )
-
-
-def advanced(run_, steps):
-    """Return the rows of a run's first steps."""
-    rows = np.zeros((steps + 1, len(run_.program.columns)))
-    rows[0] = run_.initial_row()
-    done = 0
-    while done < steps:
-        done += run_.advance(steps - done, rows[1 + done :])
-    return rows
-
-
-def on_host(plan, **how):
-    return CudaHostRun(plan.program, build(plan.text, ON_HOST), plan.buffers, **how)
-
-
-def native(plan):
-    return NativePhases(plan.program, build(plan.text, APART), plan.buffers, 1)
-
-
-def assert_close(a, b, tolerance=1e-12):
-    """Hold every column of b within tolerance of a's scale."""
-    # C++ takes numbers below the smallest normal one for zero: what has decayed is equal.
-    scale = np.maximum(np.abs(a).max(axis=0, initial=0.0), 1e-280)
-    assert (np.abs(a - b) <= tolerance * scale).all()
-
-
-def assert_same(source, steps, **options):
-    cpp, cuda = plans(source, **options)
-    steps = min(steps, cpp.program.steps)
-    one, other = native(cpp), on_host(cuda)
-    assert_close(advanced(one, steps), advanced(other, steps))
-    for key, values in one.variables.items():
-        assert_close(values, other.variables[key])
-    for a, b in zip(one.events(), other.events(), strict=True):
-        assert len(a) == len(b)
-        assert np.allclose(a, b, rtol=0, atol=cpp.program.step)
 
 
 @pytest.mark.skipif(ABSENT is not None, reason=str(ABSENT))
