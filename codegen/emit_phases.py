@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..converter.network import Assign
-from ..errors import InternalError
+from ..errors import InternalError, UsageError
 from .kernel_text import CPP, KernelText, uniform
 from .located import CROSSED
 from .lower_phases import CLOCK, OLD, VERSION
@@ -14,6 +16,9 @@ from .templates import render
 #: Events without delay that one step may exchange before they count as going in a circle.
 EVENT_LIMIT = 1_000_000_000
 ROUND_LIMIT = 10_000_000
+
+#: Events that a kernel can count of one port of one instance: the counts are bytes.
+MOST_EVENTS = 255
 
 
 def emit_phases(program: Program, source: str) -> tuple[str, tuple[BufferName, ...]]:
@@ -94,7 +99,13 @@ class _Emitter:
             if any(f"{self.text.variable(layout, name)}[i]" in line for line in lines)
         ]
         checked = [name for name in layout.checked if name in written or f"{name}__next" in written]
-        flags = {s.port for s in function.body if isinstance(s, Flag)}
+        sent = Counter(s.port for s in function.body if isinstance(s, Flag))
+        if sent and max(sent.values()) > MOST_EVENTS:
+            raise UsageError(
+                f"{layout.component!r} can send more than {MOST_EVENTS} events from one port in "
+                "one step: choose the method jlems"
+            )
+        flags = set(sent)
         bad = [
             f"bad |= !({load} - {load} == 0);"
             for name in checked

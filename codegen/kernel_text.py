@@ -56,7 +56,7 @@ CPP = Dialect(
     called="LS_RARE",
     model="Model &m",
     run="LsPhases &s",
-    note="flag_{port}[i] |= {condition};",
+    note="flag_{port}[i] += {condition};",
     send="ls_note(s, {number}, i, t);",
     reply="ls_note(s, {number}, i, t);",
     count="unsigned char",

@@ -34,6 +34,7 @@ from ..converter.expressions import (
 from ..converter.network import Assign, Collect, Condition, Emit, Population, Run, Statement, When
 from ..converter.simplify import FALSE, TRUE, simplify
 from .body import Body
+from .held_draws import is_draw
 from .methods.updates import Group, Groups, Propagation, closure
 from .program import Flag, Function
 
@@ -46,7 +47,11 @@ def can_locate(population: Population) -> bool:
         trees = [condition.test, *_trees(condition.body, population)]
         if condition.guard is not None:
             trees.append(condition.guard)
-        if calls(condition.test, "random"):
+        looked_at = [condition.test, *((condition.guard,) if condition.guard else ())]
+        # What is drawn anew at the start of a step jumps there, and has no crossing.
+        if any(calls(tree, "random") for tree in looked_at):
+            return False
+        if any(map(is_draw, set().union(*(closure(population, tree) for tree in looked_at)))):
             return False
         if any(closure(population, tree) & (reads | collected) for tree in trees):
             return False

@@ -8,6 +8,7 @@ from ..converter.network import Network
 from ..errors import UsageError
 from .cable_neuron import lower_neuron
 from .continuous import lower_continuous
+from .held_draws import hold_draws
 from .lower_cable import has_cables, lower_cable
 from .lower_phases import ONE_STAGE, lower_phases
 from .lower_steps import lower_steps
@@ -43,7 +44,7 @@ def lower(
         if precision != "double":
             raise UsageError(f"the method {method!r} runs in double precision only")
         return lower_continuous(network)
-    return replace(_phases(network, method, events), precision=precision)
+    return replace(_phases(hold_draws(network), method, events), precision=precision)
 
 
 #: Methods that choose their own steps.

@@ -16,6 +16,7 @@ import numpy as np
 from ..converter.expressions import (
     ZERO,
     Binary,
+    Call,
     Choose,
     Expression,
     Name,
@@ -36,6 +37,7 @@ from ..converter.passes.renaming import written_by
 from ..converter.simplify import simplify
 from ..errors import UsageError
 from .body import Body
+from .held_draws import held_draws
 from .located import (
     act_function,
     advance,
@@ -156,7 +158,8 @@ class _Lowering:
                     self.stagger(work)
                 work.located = self.method in LOCATED and can_locate(work.population)
         self.find_published()
-        phases = self.stages(tableau) if tableau is not None else self.advance_phases()
+        phases = self.draw_phases()
+        phases += self.stages(tableau) if tableau is not None else self.advance_phases()
         phases.append(Phase("tick"))
         reached = self.reached()
         if self.exact_events:
@@ -224,7 +227,8 @@ class _Lowering:
             states = changing(work.population, work.groups)
             if work.population.conditions and not work.located:
                 raise UsageError(
-                    f"--events exact cannot be: conditions of {name!r} look at other components"
+                    f"--events exact cannot be: conditions of {name!r} look at other components "
+                    "or at random numbers"
                 )
             if not work.located:
                 self.locate(work, states)
@@ -266,6 +270,23 @@ class _Lowering:
             kept = made.delays if self.exact_events else None
             found.append(replace(made, delay_steps=steps, delays=kept))
         return found
+
+    # --- noise -----------------------------------------------------------------------------
+
+    def draw_phases(self) -> list[Phase]:
+        """Return the kernels that draw what is held during the step."""
+        phases: list[Phase] = []
+        for name, work in self.works.items():
+            held = held_draws(work.population)
+            if not held:
+                continue
+            body = self.body(work)
+            for variable in held:
+                drawn = body.local("draw")
+                body.statements.append(Assign(drawn, Call("draw", ())))
+                body.statements.append(Assign(variable, Name(drawn)))
+            phases.append(Phase("kernel", self.finish(f"draw {name}", work, body, "kernel")))
+        return phases
 
     # --- linear systems ---------------------------------------------------------------------------
 
@@ -863,8 +884,9 @@ def _with_assignment(
 
 
 def _draws(population: Population) -> bool:
-    trees = [a.value for a in population.assignments if isinstance(a, Assign)]
-    trees += [d.value for d in population.derivatives]
+    if held_draws(population):
+        return True
+    trees: list[Expression] = []
     for condition in population.conditions:
         trees.append(condition.test)
         trees.extend(_trees(condition.body, population))

@@ -287,12 +287,14 @@ class _Lowering:
                     values["t"] = Binary("+", Name("t"), Name(offset))
                 for assign in statement.derived:
                     name = self.local(f"{assign.variable}_{stage + 1}")
-                    done.append(Assign(name, substitute(assign.value, values)))
+                    before, value = self.drawn(substitute(assign.value, values))
+                    done.extend([*before, Assign(name, value)])
                     values[assign.variable] = Name(name)
             found: dict[str, str] = {}
             for state, derivative in statement.derivatives:
                 found[state] = self.local(f"k{stage + 1}_{state}")
-                done.append(Assign(found[state], substitute(derivative, values)))
+                before, value = self.drawn(substitute(derivative, values))
+                done.extend([*before, Assign(found[state], value)])
             rates.append(found)
         for state in states:
             total: Expression = Name(rates[0][state])

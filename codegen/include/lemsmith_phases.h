@@ -82,7 +82,7 @@ static inline void ls_note(LsPhases &s, int32_t port, int64_t instance, double t
     s.noted_instances[s.noted_size++] = (int32_t)instance;
 }
 
-// Note an event for every set flag of a kernel; flags are rare, so look at eight at once.
+// Note as many events as a kernel counted; most count none, so look at eight instances at once.
 static inline void ls_note_flags(LsPhases &s, int32_t port, const unsigned char *flags, int64_t n,
                                  double time) {
     int64_t i = 0;
@@ -91,10 +91,10 @@ static inline void ls_note_flags(LsPhases &s, int32_t port, const unsigned char 
         memcpy(&word, flags + i, 8);
         if (!word) continue;
         for (int64_t j = i; j < i + 8; j++)
-            if (flags[j]) ls_note(s, port, j, time);
+            for (int k = 0; k < flags[j]; k++) ls_note(s, port, j, time);
     }
     for (; i < n; i++)
-        if (flags[i]) ls_note(s, port, i, time);
+        for (int k = 0; k < flags[i]; k++) ls_note(s, port, i, time);
 }
 
 static inline void ls_record_event(LsPhases &s, int64_t port, double time) {
