@@ -61,6 +61,8 @@ def main() -> int:
     count: Counter[str] = Counter()
     for seed, path, outcome, story in outcomes(files, range(options.first, options.last)):
         count[outcome] += 1
+        if count.total() % 1000 == 0:
+            print(f"{count.total()} mutants", file=sys.stderr, flush=True)
         if outcome in ("model", "refused"):
             continue
         text = f"mutant {seed} of {path}: {outcome}\n{story}\n"

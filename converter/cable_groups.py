@@ -8,17 +8,17 @@ i % N. Synapses and inputs attach to compartments, by segment and fraction.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Faults, did_you_mean
+from ..errors import Fault, Faults, ModelError, Place, did_you_mean
 from .cable_cells import CableCell, Spread, cable_cell, is_cable, varied_values
 from .cable_types import UNIFORM, compartment_type, detector_type, structure_only
 from .connections import set_value
-from .document import Column
 from .endpoints import Endpoint
 from .instance_tree import Builder
 from .instances import Group, Index, Instances, Node
@@ -26,6 +26,9 @@ from .model import Component, ComponentTable, Model, StructureElement
 from .morphology import MorphologyError
 from .network import Array
 from .structures import StructureBuilder
+
+#: No segment has such an id, and no fraction along one is as large.
+LARGEST = 1e9
 
 #: Attributes that say where on a cell a connection starts or ends, by the end's name.
 SEGMENTS = {
@@ -493,28 +496,47 @@ def _numbers(builder: Builder, names: tuple[str, ...], rows: Index, default: flo
         if builder.table is None:
             text = builder.node.texts.get(name)
             if text is not None:
-                found[:] = float(text)
+                found[:] = _number(name, text, builder.place)
                 break
             continue
-        column = builder.table.columns.get(name)
-        if column is not None:
-            values = column_numbers(column, default)
-            found = np.where(np.isnan(values), default, values)
+        if name in builder.table.columns:
+            found = table_numbers(builder.table, name, default)
             break
     return found[rows]
 
 
-def column_numbers(column: Column, default: float) -> Array:
-    """Return a column of numbers, `default` where a row has none."""
+def table_numbers(table: ComponentTable, name: str, default: float) -> Array:
+    """Return an attribute of every row as a number (n,), `default` where a row has none.
+
+    Raises `ModelError` where it is no number.
+    """
+    column = table.columns[name]
     if column.kind != "text":
         values = column.numbers.astype(np.float64)
-        return values if column.present is None else np.where(column.present, values, default)
+        absent = np.isnan(values)
+        if column.present is not None:
+            absent |= ~column.present
+        values = np.where(absent, default, values)
+        for row in np.flatnonzero(np.abs(values) >= LARGEST)[:1]:
+            _number(name, repr(float(values[row])), table.table.place_of(int(row)))
+        return values
+    texts = map(column.text, range(table.rows))
     return np.array(
         [
-            default if (text := column.text(row)) is None else float(text)
-            for row in range(len(column.codes))
+            default if text is None else _number(name, text, table.table.place_of(row))
+            for row, text in enumerate(texts)
         ]
     )
+
+
+def _number(name: str, text: str, place: Place) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not abs(value) < LARGEST:
+        raise ModelError(Fault(f"{name} is {text!r}, which is no number of a place", place))
+    return value
 
 
 def _ends_held(target: Component) -> Iterator[tuple[int, float]]:
@@ -524,13 +546,13 @@ def _ends_held(target: Component) -> Iterator[tuple[int, float]]:
         for table in tables:
             columns = table.columns
             for side, names in SEGMENTS.items():
-                along = next((columns[n] for n in FRACTIONS[side] if n in columns), None)
+                along = next((n for n in FRACTIONS[side] if n in columns), None)
                 if along is None:
                     continue
-                fractions = column_numbers(along, 0.5)
+                fractions = table_numbers(table, along, 0.5)
                 ends = np.flatnonzero((fractions <= 0) | (fractions >= 1))
                 if not ends.size:
                     continue
-                of = next((columns[n] for n in names if n in columns), None)
-                segments = np.zeros(table.rows) if of is None else column_numbers(of, 0.0)
+                of = next((n for n in names if n in columns), None)
+                segments = np.zeros(table.rows) if of is None else table_numbers(table, of, 0.0)
                 yield from {(int(segments[row]), float(fractions[row])) for row in ends}

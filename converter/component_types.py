@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import TypeVar
 
 from ..errors import Place, did_you_mean
@@ -54,6 +55,14 @@ EXPERIMENTS = frozenset(
     "Location Insertion Function AnalogPort Equilibrium".split()
 )
 
+#: Types of our own files that were read in this process, and how many are kept.
+_KNOWN: dict[tuple[int, int, int], tuple[Element, ComponentType | None, ComponentType]] = {}
+MOST_KNOWN = 4000
+
+#: What names of dimensions, units and constants meant when they were read, by number.
+_CONTEXTS: dict[tuple[object, ...], int] = {}
+_NUMBERS = count()
+
 
 @dataclass(slots=True)
 class TypeReader(DynamicsReader):
@@ -64,6 +73,7 @@ class TypeReader(DynamicsReader):
     elements: dict[str, Element] = field(default_factory=dict)
     done: dict[str, ComponentType] = field(default_factory=dict)
     circular: set[str] = field(default_factory=set)
+    context: int | None = None
 
     # --- one type and its ancestors ------------------------------------------------------
 
@@ -116,8 +126,31 @@ class TypeReader(DynamicsReader):
         for ancestor in reversed(lineage):
             element = self.elements[ancestor]
             base = self.done.get(element.get("extends") or "")
-            self.done[ancestor] = self._read(element, base)
+            self.done[ancestor] = self._remembered(element, base)
         return self.done.get(name)
+
+    def _remembered(self, element: Element, base: ComponentType | None) -> ComponentType:
+        """Read a type, one of our own files only once as long as no name in it changes meaning."""
+        if not self.is_packaged(element.place):
+            return self._read(element, base)
+        if self.context is None:
+            names = tuple(tuple(t.items()) for t in (self.dimensions, self.units, self.constants))
+            self.context = _CONTEXTS.setdefault(names, next(_NUMBERS))
+        key = (id(element), id(base), self.context)
+        # What a key was made of is kept with it, so that no other object takes its identity.
+        found = _KNOWN.get(key)
+        if found is None:
+            noted = len(self.faults.found)
+            found = (element, base, self._read(element, base))
+            if len(self.faults.found) > noted:
+                return found[2]
+            if len(_KNOWN) >= MOST_KNOWN:
+                _KNOWN.clear()
+                _CONTEXTS.clear()
+                self.context = None
+                return found[2]
+            _KNOWN[key] = found
+        return found[2]
 
     def _read(self, element: Element, base: ComponentType | None) -> ComponentType:
         own = _Members()

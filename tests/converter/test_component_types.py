@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from lemsmith.converter.model import DerivedVariable
+from lemsmith.converter.read import read
+from lemsmith.converter.resolve import resolve
 
 BASE = """
 <ComponentType name="base">
@@ -157,3 +159,14 @@ def test_faults_of_different_types_are_all_reported(faults_of) -> None:
         '<ComponentType name="b"><Rubbish/></ComponentType>'
     )
     assert len([fault for fault in found if "no element" in fault]) == 2
+
+
+CORE = '<Lems><Include file="NeuroML2CoreTypes.xml"/>{}</Lems>'
+
+
+def test_packaged_types_are_read_once_while_names_mean_the_same() -> None:
+    one, again = (resolve(read(CORE.format(""))) for _ in range(2))
+    assert one.types["izhikevichCell"].parameters is again.types["izhikevichCell"].parameters
+    more = resolve(read(CORE.format('<Dimension name="new" l="3"/>')))
+    assert more.types["izhikevichCell"].parameters is not one.types["izhikevichCell"].parameters
+    assert more.types == one.types
