@@ -138,7 +138,7 @@ class OutOfTimeError(BaseException):
     """A mutant took longer than it may."""
 
 
-def out_of_time(number: int, frame: object) -> None:
+def out_of_time(*_: object) -> None:
     """Leave whatever is running."""
     raise OutOfTimeError
 
@@ -157,7 +157,7 @@ def tried(text: bytes, original: Path, method: str) -> tuple[str, str]:
             return "refused", ""
     except OutOfTimeError:
         return "hung", traceback.format_exc(limit=-12)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is what we look for
         return type(error).__name__, traceback.format_exc(limit=-12)
     return "model", ""
 

@@ -16,8 +16,8 @@ VALUES = (
     b"99999999999999999999", b"1000000", b"0 ms", b"-5 mV", b"1e9s", b"10 furlong", b"mV", b"1 2",
     b"..", b"../..", b"../0", b"pop[0]", b"pop[*]/v", b"a[b='c']/d", b"[", b"/", b"//x", b"this",
     b"parent", b"none", b"voltage", b"true", b"false", b"x", b"t", b"v", b"((((", b"random(1)",
-    b"1 / 0", b"x ^ x ^ x", b"10^10^10", b"-x", b"exp(1000)", b"v .gt. 0", b"x .eq. .or. y", b"H(v)",
-    b"\xc3\xa9", b"\xf0\x9f\xa6\x80", b"&#0;", b"&lt;", b"a b", b"__class__", b"log(-1)", b"0 * x",
+    b"1 / 0", b"x ^ x ^ x", b"10^10^10", b"-x", b"exp(1000)", b"v .gt. 0", b"x .eq. .or. y",
+    b"\xc3\xa9", b"\xf0\x9f\xa6\x80", b"&#0;", b"&lt;", b"a b", b"__class__", b"log(-1)", b"H(v)",
 )  # fmt: skip
 
 #: What breaks a text where it stands.
