@@ -215,14 +215,13 @@ class Text:
     places: dict[Item, tuple[str, int]] = field(init=False)
     sizes: dict[str, int] = field(init=False)
     #: Arrays that the text names.
-    constants: dict[str, object] = field(init=False)
+    constants: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.populations = {p.name: p for p in self.network.populations}
         self.numbers = {name: n for n, name in enumerate(self.populations)}
         self.places = {}
         self.sizes = {"y": 0, "d": 0}
-        self.constants = {}
         for name, population in self.populations.items():
             integrated = integrated_states(population)
             derived = {a.variable for a in population.assignments}
@@ -275,14 +274,9 @@ class Text:
                     text = repr(float(np.ravel(value)[0])) if of.size else "0.0"
                     lines.append(f"{local} = {text}")
                 else:
-                    lines.append(f"{local} = {self.array(np.asarray(value, float))}")
+                    lines.append(f"{local} = {self.array(self.along(np.asarray(value, float)))}")
             else:
-                vector, start = self.places[population, symbol]
-                if of.size == 1:
-                    used.add(vector)
-                    lines.append(f"{local} = l{vector}[{start}]")
-                else:
-                    lines.append(f"{local} = {vector}[{start}:{start + of.size}]")
+                lines.append(f"{local} = {self.stored(of, symbol, used)}")
 
         results: list[str] = []
         for population, tree in targets:
@@ -293,6 +287,18 @@ class Text:
         body = [f"    {line}" for line in lines]
         body.append("    return [" + ",\n            ".join(results) + "]")
         return "\n".join([f"def {name}(t, y, d):", *lists, *body, ""])
+
+    def along(self, values: np.ndarray) -> np.ndarray:
+        """Return one number per instance as the text has them."""
+        return values
+
+    def stored(self, population: Population, symbol: str, used: set[str]) -> str:
+        """Return the value of a stored variable; `used` notes which vectors are wanted as lists."""
+        vector, start = self.places[population.name, symbol]
+        if population.size == 1:
+            used.add(vector)
+            return f"l{vector}[{start}]"
+        return f"{vector}[{start}:{start + population.size}]"
 
     def printed(self, population: Population, tree: Expression) -> str:
         """Return an expression of one population as text."""
@@ -334,6 +340,61 @@ class Text:
         return f"float({call}[0])" if population.size == 1 else call
 
 
+class TextOverTime(Text):
+    """Makes functions of many moments at once: t (times,) and y (states, times).
+
+    A quantity of one instance is a row (times,) or a number, of many (instances, times).
+    """
+
+    def along(self, values: np.ndarray) -> np.ndarray:
+        """Return one number per instance as a column."""
+        return values[:, None]
+
+    def stored(self, population: Population, symbol: str, used: set[str]) -> str:  # noqa: ARG002
+        """Return the value of a stored variable over time."""
+        vector, start = self.places[population.name, symbol]
+        if population.size == 1:
+            return f"{vector}[{start}]"
+        rows = f"{start}:{start + population.size}"
+        return f"y[{rows}]" if vector == "y" else f"d[{rows}, None]"
+
+    def printed(self, population: Population, tree: Expression) -> str:
+        """Return an expression of one population as text."""
+
+        def is_array(name: str) -> bool:
+            value = population.parameters.get(name)
+            return value is None or (population.size > 1 and np.ndim(value) > 0)
+
+        def load(name: str) -> str:
+            return "t" if name == "t" else self.local(population.name, name)
+
+        return ArrayPrinter(load, is_array)(tree)
+
+    def read(self, population: Population, symbol: str) -> str:
+        """Return what another population's variable is for this one's instances."""
+        read = population.reads[symbol]
+        other = self.populations[read.population]
+        index = population.indices[read.index]
+        value = self.local(other.name, read.variable)
+        if other.size == 1:
+            return value
+        whole = f"({value} + np.zeros(({other.size}, 1)))"
+        chosen = int(index[0]) if population.size == 1 else self.array(np.asarray(index))
+        return f"{whole}[{chosen}]"
+
+    def collected(self, population: Population, collect: Collect) -> str:
+        """Return a sum or product over attached instances."""
+        parts = []
+        for name, variable in collect.parts:
+            part = self.populations[name]
+            if part.size:
+                owners = self.array(np.asarray(part.indices["parent"]))
+                parts.append(f"({owners}, {self.local(name, variable)})")
+        listed = "".join(f"{part}, " for part in parts)
+        call = f"gather_rows(({population.size}, t.size), {collect.reduce!r}, ({listed}))"
+        return f"{call}[0]" if population.size == 1 else call
+
+
 def _plain(name: str) -> str:
     return "".join(c if c.isalnum() else f"_{ord(c):x}_" for c in name)
 
@@ -349,6 +410,17 @@ def gather(
             found += np.bincount(owners, weights=weights, minlength=size)
         else:
             np.multiply.at(found, owners, values)
+    return found
+
+
+def gather_rows(
+    shape: tuple[int, int], reduce: str, parts: tuple[tuple[np.ndarray, np.ndarray | float], ...]
+) -> np.ndarray:
+    """Return sums or products (instances, times) of the values of attached instances."""
+    found = np.zeros(shape) if reduce == "add" else np.ones(shape)
+    for owners, values in parts:
+        whole = np.broadcast_to(values, (len(owners), shape[1]))
+        (np.add if reduce == "add" else np.multiply).at(found, owners, whole)
     return found
 
 
@@ -370,7 +442,7 @@ def continuous_of(network: Network) -> Continuous:
     parts = [
         text.function("rates", rates),
         text.function("truths", truths + bends),
-        text.function("records", list(dict.fromkeys(records))),
+        TextOverTime(network, text.constants).function("records", list(dict.fromkeys(records))),
         text.function("clocks", [(p, _clock(tree)) for p, tree in timed(network)]),
     ]
     parts += jacobian_text(text)
