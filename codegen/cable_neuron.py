@@ -12,6 +12,10 @@ One step from t_n to t_n + dt, with row n recorded at its start:
 6. Along with 5 and from the same old states: what the exporter computes in its rate procedure,
    the `fcond` of gates and the current `i` of synapses with states, held until the next step.
 
+A rate procedure computes what is inside a component before the component's own variables, so
+that a child that requires one of these (a time course that reads its gate's alpha) sees that of
+the step before; at the start, that of the initial potential.
+
 At the start every `fcond` and held current is zero. Cells without a morphology advance v by
 backward Euler too, linearised, and their other states as in 5. Single-precision geometry and
 6-digit parameters of the export are not copied, nor are its slips: see docs/conformance.
@@ -22,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..converter.expressions import ONE, ZERO, Binary, Expression, Name, substitute
+from ..converter.expressions import ONE, ZERO, Binary, Expression, Name, names, substitute
 from ..converter.network import (
     Assign,
     Collect,
@@ -53,6 +57,7 @@ class NeuronLowering(CableLowering):
 
     def __init__(self, network: Network) -> None:
         self.lagging: dict[str, dict[str, Expression]] = {}
+        self.before: dict[str, tuple[str, ...]] = {}
         self.rows: dict[tuple[str, str], str] = {}
         self.tied = below_cables(network)
         super().__init__(self.with_rows(self.with_lags(network)), "neuron")
@@ -67,7 +72,9 @@ class NeuronLowering(CableLowering):
         """Return `network` with what the rate procedures compute turned into held values."""
         records = list(network.records)
         populations = []
-        for population in network.populations:
+        for given in network.populations:
+            population, late = with_late_requirements(given)
+            self.before[population.name] = tuple(late)
             names = held_variables(population)
             # Assignments are sorted: what one held value takes of another is that of now.
             values: dict[str, Expression] = {}
@@ -91,6 +98,7 @@ class NeuronLowering(CableLowering):
                         if isinstance(a, Assign) and a.variable == variable
                     )
                     values[row] = substitute(tree, values)
+            values.update(late)
             self.lagging[population.name] = values
             populations.append(made)
         return replace(network, populations=tuple(populations), records=tuple(records))
@@ -139,11 +147,25 @@ class NeuronLowering(CableLowering):
         tick, deliver, *tested, send, record = made.phases[at:]
         tick = replace(tick, name="added")
         phases = (*tested, send, deliver, *made.phases[:at], tick, record)
-        return replace(made, phases=phases, start=())
+        return replace(made, phases=phases)
 
     def start_phases(self) -> list[Phase]:
-        """Return nothing: the first tests are those of the first step."""
-        return []
+        """Return what settles late requirements; the first tests are those of the first step."""
+        works = [w for w in self.works.values() if self.before[w.population.name]]
+        settled = {
+            w.population.name: [
+                Update(late, self.lagging[w.population.name][late])
+                for late in self.before[w.population.name]
+            ]
+            for w in works
+        }
+        wanted: set[tuple[str, str]] = set()
+        for work in works:
+            wanted |= self.needed(work, [u.value for u in settled[work.population.name]])
+        phases = self.publish_fresh(wanted, None)
+        for work in works:
+            phases.extend(self.advance_at(work, (tuple(settled[work.population.name]),), Name("t")))
+        return phases
 
     def condition_phases(self, settled: Sequence[str] = ()) -> list[Phase]:  # noqa: ARG002 - none here
         """Return the tests at the start of a step: of all but generators."""
@@ -262,6 +284,52 @@ class NeuronLowering(CableLowering):
         body.store()
         name = f"move {len(self.functions)} {work.population.name}"
         return [Phase("kernel", self.finish(name, work, body, "kernel"))]
+
+
+def with_late_requirements(population: Population) -> tuple[Population, dict[str, Expression]]:
+    """Return `population` with what children require of a component above them as held values.
+
+    Along with it: each held value and what it takes on in a step. Channels and synapses have a
+    rate procedure each, so that what a channel reads of its density is that of now.
+    """
+    labels = {
+        a.variable: population.variables[a.variable].label
+        for a in population.assignments
+        if isinstance(a, Assign) and a.variable in population.variables
+    }
+    root = "" if "iDensity" not in population.exposures else None
+    held: dict[str, Expression] = {}
+    assignments = list(population.assignments)
+    for number, a in enumerate(assignments):
+        if isinstance(a, Assign) and a.variable in labels:
+            node = labels[a.variable].rpartition("/")[0]
+            late = {
+                name: Name(f"{name}__before")
+                for name in names(a.value) & labels.keys()
+                if above(labels[name].rpartition("/")[0], node, root)
+            }
+            if late:
+                held.update({f"{name}__before": Name(name) for name in late})
+                assignments[number] = replace(a, value=substitute(a.value, dict(late)))
+    if not held or not population.derivatives:
+        return population, {}
+    variables = dict(population.variables)
+    for late_name, value in held.items():
+        assert isinstance(value, Name)
+        kept = population.variables[value.name]
+        variables[late_name] = replace(kept, name=late_name, kind="state", initial=0.0)
+    return replace(population, variables=variables, assignments=tuple(assignments)), held
+
+
+def above(upper: str, lower: str, root: str | None) -> bool:
+    """Tell whether a component is above another; `root` is the topmost one's path, if it counts.
+
+    >>> above("na/m", "na/m/timeCourse", None), above("", "na", None), above("", "block", "")
+    (True, False, True)
+    """
+    if upper == "":
+        return root == "" and lower != ""
+    return lower.startswith(f"{upper}/")
 
 
 def potential_of(population: Population) -> str | None:

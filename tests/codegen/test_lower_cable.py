@@ -12,7 +12,7 @@ import pytest
 from lemsmith.converter.cable_trees import hines_solve
 from lemsmith.errors import MissingTool
 from lemsmith.runner.build import find_compiler
-from lemsmith.runner.pipeline import show
+from lemsmith.runner.pipeline import run, show
 
 INCLUDE = Path(lemsmith.codegen.__file__).parent / "include"
 
@@ -141,3 +141,31 @@ def test_the_method_neuron_tests_before_it_advances_and_holds_conductances():
     program = show(MODEL, "program", method="neuron")
     held = next(line for line in program.splitlines() if "fcond_next =" in line)
     assert "q_next" not in held
+
+
+def test_in_the_method_neuron_a_child_sees_what_it_requires_of_its_gate_a_step_late():
+    # The export computes a time course before the gate's alpha, in one procedure.
+    late = (
+        MODEL.replace(
+            '<ionChannelHH id="ch"',
+            '<ComponentType name="inverse" extends="baseVoltageDepTime">'
+            '<Requirement name="alpha" dimension="per_time"/>'
+            '<Dynamics><DerivedVariable name="t" exposure="t" dimension="time" value="1 / alpha"/>'
+            '</Dynamics></ComponentType><ionChannelHH id="ch"',
+        )
+        .replace("gateHHrates", "gateHHratesTau")
+        .replace("</gateHHratesTau>", '<timeCourse type="inverse"/></gateHHratesTau>')
+        .replace(
+            'target="n"/>',
+            'target="n"><OutputFile id="o" fileName="o.dat">'
+            '<OutputColumn id="a" quantity="p/0/c/0/b/membraneProperties/d/ch/m/alpha"/>'
+            '<OutputColumn id="t" quantity="p/0/c/0/b/membraneProperties/d/ch/m/tau"/>'
+            "</OutputFile></Simulation>",
+        )
+    )
+    found = run(late, method="neuron")
+    alpha, tau = (
+        found.trace(f"p/0/c/0/b/membraneProperties/d/ch/m/{n}").values for n in ("alpha", "tau")
+    )
+    assert np.ptp(alpha) > 0.01 * alpha[0]
+    assert tau[1:] == pytest.approx(1 / alpha[:-1], rel=1e-12)

@@ -47,6 +47,7 @@ TRACES = {
     "pyrfull_out": 5e-5,
     "ACnet2_TwoCell": 1e-5,
     "Smith_testSyns": 1e-6,
+    "CA1_BigCA1": 1e-5,
 }
 
 #: Largest relative difference of spike times from the limit of ever finer steps.
