@@ -32,7 +32,6 @@ from .errors import (
 
 if TYPE_CHECKING:
     from .runner.recording import Recording
-    from .runner.validation.compare import Comparison
 
 #: Exit codes: the model is at fault, the request is, lemsmith is, the user stopped it.
 MODEL, USAGE, INTERNAL, STOPPED = 1, 2, 70, 130
@@ -297,7 +296,7 @@ Examples:
 @click.option(
     "--error",
     is_flag=True,
-    help="Run the converged solution as well, and say how far each column is from it.",
+    help="Run the converged solution as well, and say how far each column and spike is from it.",
 )
 @SEARCH
 @PROGRESS
@@ -337,12 +336,14 @@ def run(
     for path in _write(recording, out, save, plot):
         say(f"wrote {path}")
     if error:
+        from .runner.validation.run_error import run_error
+
         given = {**options, "method": "reference"}
         for name in ("backend", "precision", "threads", "events", "rtol", "atol"):
             given.pop(name, None)
         with Display(wanted=progress) as display:
             yardstick = pipeline.run(file, progress=display, **_known(pipeline.run, **given))
-        click.echo(_differences(recording, yardstick).text())
+        click.echo(run_error(recording, yardstick).text())
 
 
 def _plotting() -> Any:
@@ -390,13 +391,6 @@ def _summary(recording: Recording, wall: float) -> str:
     if not (recording.output_files or recording.event_files):
         text += "\nthe model names no OutputFile; --save FILE.npz keeps what was recorded"
     return text
-
-
-def _differences(recording: Recording, yardstick: Recording) -> Comparison:
-    from .runner.validation.compare import compare
-
-    method = str(recording.settings.get("method", "this run"))
-    return compare(recording, yardstick, names=(method, "the converged solution"))
 
 
 @cli.command(
