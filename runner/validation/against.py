@@ -86,6 +86,7 @@ class AgainstReport:
 
     `unconverged` says why there is no converged solution, where one was asked for.
     Times are in s: what each side's run took, translation and compilation included.
+    `method` is lemsmith's that takes the peer's steps, empty where it ran by that one.
     """
 
     model: Path
@@ -97,6 +98,7 @@ class AgainstReport:
     unconverged: str = ""
     seconds: float = 0.0
     peer_seconds: float | None = None
+    method: str = ""
 
     @property
     def ok(self) -> bool:
@@ -149,6 +151,11 @@ class AgainstReport:
             parts.append(f"there is no converged solution: {self.unconverged}")
         if self.missing:
             parts.append(f"{self.peer} did not write {', '.join(self.missing)}")
+        if self.method and not self.ok:
+            parts.append(
+                f"{self.peer} takes other steps than lemsmith did: --method {self.method} takes "
+                "the same or the nearest, and shows whether both read the model alike"
+            )
         return "\n\n".join(parts)
 
 
@@ -196,8 +203,9 @@ def against(
             _events(output, theirs.files[output.path], ours) for output in shared if output.events
         )
     taken = theirs.seconds if known else None
+    follows = known.method if known and known.method != (method or "default") else ""
     return AgainstReport(
-        model, title, files, events, theirs.missing, "", unconverged, seconds, taken
+        model, title, files, events, theirs.missing, "", unconverged, seconds, taken, follows
     )
 
 

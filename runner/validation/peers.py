@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import LemsmithError, MissingTool, UsageError, did_you_mean
+from .last_words import ending, last_words
 from .model_files import OutputFile, copy_model, read_settings
 
 #: Seconds granted to a peer.
@@ -28,9 +29,6 @@ TIME_LIMIT = 600.0
 
 #: Memory granted to Java.
 MEMORY = "1500M"
-
-#: Characters of a failing peer's output that are shown.
-SHOWN_OUTPUT = 1500
 
 #: The folder of core component types inside jNeuroML's jar.
 CORE_TYPES = "NeuroML2CoreTypes"
@@ -56,7 +54,8 @@ class Peer:
     `commands` run one after the other in the model's folder; `{model}` is the LEMS file's
     name, `{stem}` the same without its suffix, `{core}` a folder of the core component
     types, `{memory}` Java's share, and every other name in braces a need. `environment`
-    is filled in the same way.
+    is filled in the same way. `method` is lemsmith's method that takes the peer's steps, or
+    comes nearest to them.
     """
 
     name: str
@@ -64,6 +63,7 @@ class Peer:
     needs: tuple[str, ...]
     commands: tuple[tuple[str, ...], ...]
     environment: tuple[tuple[str, str], ...] = ()
+    method: str = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +125,41 @@ _JNEUROML = ("{java}", "-Xmx{memory}", "-Djava.awt.headless=true", "-jar", "{jar
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("jneuroml", "jNeuroML", ("java", "jar"), ((*_JNEUROML, "-nogui"),)),
+        Peer(
+            "jneuroml",
+            "jNeuroML",
+            ("java", "jar"),
+            ((*_JNEUROML, "-nogui"),),
+            method="jlems",
+        ),
         Peer(
             "neuron",
             "NEURON through jNeuroML",
             ("java", "jar", "nrniv"),
             ((*_JNEUROML, "-neuron", "-run", "-nogui"),),
             (("NEURON_HOME", "{nrniv.prefix}"), ("PATH", "{nrniv.prefix}/bin:{PATH}")),
+            method="neuron",
         ),
-        Peer("eden", "EDEN", ("eden",), (("{eden}", "nml", "{model}"),)),
-        Peer("pylems", "PyLEMS", ("pylems",), (("{pylems}", "-nogui", "-I", "{core}", "{model}"),)),
+        Peer(
+            "eden",
+            "EDEN",
+            ("eden",),
+            (("{eden}", "nml", "{model}"),),
+            method="exponential_euler",
+        ),
+        Peer(
+            "pylems",
+            "PyLEMS",
+            ("pylems",),
+            (("{pylems}", "-nogui", "-I", "{core}", "{model}"),),
+            method="euler",
+        ),
         Peer(
             "brian2",
             "Brian 2 through jNeuroML",
             ("java", "jar", "brian2"),
             ((*_JNEUROML, "-brian2"), (sys.executable, "{stem}_brian2.py", "-nogui")),
+            method="euler",
         ),
     )
 }
@@ -198,7 +218,8 @@ def run_peer(
     places = {output.path: copy.parent / output.path for output in outputs}
     files = {path: place for path, place in places.items() if place.is_file()}
     if outputs and not files:
-        raise PeerFailure(f"{peer.title} wrote none of the model's outputs{_tail(said)}")
+        told = last_words(said, copy.parent)
+        raise PeerFailure(f"{peer.title} wrote none of the model's outputs{told}")
     return PeerRun(peer.name, files, outputs, seconds)
 
 
@@ -266,7 +287,8 @@ def _execute(
         _end(process)
         raise
     if process.returncode:
-        raise PeerFailure(f"{peer.title} ended with status {process.returncode}{_tail(said)}")
+        told = f"{ending(process.returncode)}{last_words(said, folder)}"
+        raise PeerFailure(f"{peer.title} {told}")
     return said
 
 
@@ -275,9 +297,3 @@ def _end(process: subprocess.Popen[str]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-
-
-def _tail(said: str) -> str:
-    said = said.strip()
-    cut = said[-SHOWN_OUTPUT:]
-    return f":\n{'...' if len(cut) < len(said) else ''}{cut}" if cut else ""

@@ -26,19 +26,26 @@ from .observables import Finding, Unobservable, Unsupported, judge
 from .omv import Check, OmvTest, find, read_test
 from .report import CheckResult, Report, Status
 
-#: Which of lemsmith's methods computes what an engine computes, step by step.
+#: Which of lemsmith's methods computes what an engine computes, step by step; EDEN and MOOSE
+#: have none, and the nearest: both advance gates exponentially.
 METHODS = {
     "jlems": "jlems",
     "jneuroml": "jlems",
-    "jneuroml_pylems": "jlems",
-    "pylems": "jlems",
-    "pylems_neuroml2": "jlems",
     "neuron": "neuron",
     "pyneuron": "neuron",
     "netpyne": "neuron",
     "jneuroml_neuron": "neuron",
     "jneuroml_netpyne": "neuron",
     "jneuroml_pynn_neuron": "neuron",
+    "jneuroml_pylems": "euler",
+    "pylems": "euler",
+    "pylems_neuroml2": "euler",
+    "brian2": "euler",
+    "jneuroml_brian2": "euler",
+    "eden": "exponential_euler",
+    "jneuroml_eden": "exponential_euler",
+    "moose": "exponential_euler",
+    "jneuroml_moose": "exponential_euler",
 }
 
 #: What lemsmith reads; other targets are programs for other simulators.
@@ -48,7 +55,7 @@ MODEL_SUFFIXES = frozenset({".xml", ".nml"})
 def method_for(engine: str) -> str | None:
     """Return the method that stands for an OMV engine; None for lemsmith's default.
 
-    >>> method_for("jNeuroML"), method_for("jNeuroML_NEURON"), method_for("jNeuroML_EDEN")
+    >>> method_for("jNeuroML"), method_for("jNeuroML_NEURON"), method_for("Octave")
     ('jlems', 'neuron', None)
     """
     return METHODS.get(engine.lower())

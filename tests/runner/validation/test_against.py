@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +12,6 @@ from lemsmith.runner.validation import peers
 from lemsmith.runner.validation.against import against
 from lemsmith.runner.validation.model_files import read_settings
 from lemsmith.runner.validation.peers import Need, Peer
-
-SHARED = Path(__file__).parents[3].parent / "shared"
-EXAMPLES = SHARED / "corpus" / "neuroml2" / "LEMSexamples"
 
 LEMS = (
     '<Lems><Target component="s"/><Simulation id="s" length="1s" step="1ms" target="n">'
@@ -180,25 +176,3 @@ def test_both_traces_are_handed_over_for_drawing(model, peer):
     ((name, ours, theirs),) = drawn
     assert name == "results/v.dat"
     assert ours.time.size == theirs.time.size == 1001
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["LEMS_NML2_Ex5_DetCell.xml", "LEMS_NML2_Ex1_HH.xml"])
-@pytest.mark.parametrize("peer", ["jneuroml", "neuron"])
-def test_we_and_an_installed_peer_run_an_official_example_alike(peer, name):
-    if not EXAMPLES.is_dir():
-        pytest.skip(f"{EXAMPLES} is not there")
-    lacking = peers.missing_needs(peers.PEERS[peer])
-    if lacking:
-        pytest.skip(f"not installed: {', '.join(need.name for need in lacking)}")
-    report = against(EXAMPLES / name, peer, method="jlems", refine=0)
-    assert report.skipped == ""
-    assert report.missing == ()
-    columns = [column for file in report.files for column in file.comparison.columns]
-    assert columns
-    if peer == "jneuroml":
-        assert {column.verdict for column in columns} == {"identical"}
-    else:
-        # jNeuroML's interpreter and its export step differently; they spike as often.
-        assert all(column.spikes.same_count for column in columns if column.spikes)
-        assert all(column.factor == 1.0 for column in columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -10,11 +9,7 @@ from pathlib import Path
 import pytest
 from lemsmith.errors import MissingTool, UsageError
 from lemsmith.runner.validation import peers
-from lemsmith.runner.validation.load import load
 from lemsmith.runner.validation.peers import PEERS, Peer, PeerFailure, run_peer
-
-SHARED = Path(__file__).parents[3].parent / "shared"
-EXAMPLES = SHARED / "corpus" / "neuroml2" / "LEMSexamples"
 
 
 @pytest.fixture
@@ -108,26 +103,3 @@ def test_every_peer_names_only_what_it_needs():
         for _, value in peer.environment:
             assert value.format_map(words | found)
     assert "{nrniv.prefix}" in dict(PEERS["neuron"].environment)["NEURON_HOME"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("peer", "name", "file", "columns"),
-    [
-        ("jneuroml", "LEMS_NML2_Ex9_FN.xml", "results/ex9.dat", 2),
-        ("jneuroml", "LEMS_NML2_Ex5_DetCell.xml", "results/ex5_v.dat", 1),
-        ("neuron", "LEMS_NML2_Ex5_DetCell.xml", "results/ex5_v.dat", 1),
-        ("pylems", "LEMS_NML2_Ex9_FN.xml", "results/ex9.dat", 2),
-    ],
-)
-def test_a_peer_that_is_installed_runs_an_official_example(tmp_path, peer, name, file, columns):
-    if not EXAMPLES.is_dir():
-        pytest.skip(f"{EXAMPLES} is not there")
-    lacking = peers.missing_needs(PEERS[peer])
-    if lacking:
-        pytest.skip(f"not installed: {', '.join(need.name for need in lacking)}")
-    run = run_peer(PEERS[peer], EXAMPLES / name, tmp_path / "run", settings={"length": "20ms"})
-    table = load(run.files[file])
-    assert len(table.columns) == columns
-    assert table.time[0] == 0
-    assert os.path.commonpath([run.files[file], tmp_path]) == str(tmp_path)

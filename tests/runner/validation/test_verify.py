@@ -167,11 +167,12 @@ def test_an_output_is_found_by_its_name_where_its_folder_differs(write):
     ("engine", "method"),
     [
         ("jNeuroML", "jlems"),
-        ("PyLEMS_NeuroML2", "jlems"),
+        ("PyLEMS_NeuroML2", "euler"),
         ("jNeuroML_NEURON", "neuron"),
         ("jNeuroML_NetPyNE", "neuron"),
-        ("jNeuroML_EDEN", None),
-        ("jNeuroML_Brian2", None),
+        ("jNeuroML_EDEN", "exponential_euler"),
+        ("jNeuroML_Brian2", "euler"),
+        ("Octave", None),
     ],
 )
 def test_the_method_is_that_of_the_engine_that_the_test_was_made_for(write, engine, method):
