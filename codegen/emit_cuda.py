@@ -102,6 +102,7 @@ class _Emitter:
             begin="clock * 1e-3" if added else f"(double)step * {number(self.program.step)}",
             fields=self.text.fields,
             declarations=[f"{f['head']};" for f in functions],
+            cell_lines=self.text.cell_lines(),
             functions=functions,
             start_lines=start_lines,
             step_lines=step_lines,

@@ -62,6 +62,9 @@ CPP = Dialect(
     count="unsigned char",
 )
 
+#: The functions that carry one instance through a step.
+CARRYING = frozenset({"step", "tests", "act"})
+
 #: The type of time, states, parameters and per-connection values by precision.
 REALS = {"double": ("double", "double"), "single": ("float", "float"), "mixed": ("double", "float")}
 
@@ -300,7 +303,8 @@ class KernelText:
         suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
         loads = [f"x[{n}] = m.{self.variable(layout, s)}[i];" for n, s in enumerate(states)]
         stores = [
-            f"m.{self.variable(layout, s + suffix)}[i] = x[{n}];" for n, s in enumerate(states)
+            f"m.{self.variable(layout, s + suffix)}[i] = (real)x[{n}];"
+            for n, s in enumerate(states)
         ]
         return render(
             "locate.jinja",
@@ -312,7 +316,28 @@ class KernelText:
             tests=tests,
             loads=loads,
             stores=stores,
+            step=f"(double)(s.step + 1) * {number(self.program.step)} - s.t",
         ).splitlines()
+
+    def cell_lines(self) -> list[str]:
+        """Return what presents an instance of every population that is carried through steps."""
+        lines: list[str] = []
+        for act in (f for f in self.program.functions if f.kind == "act"):
+            roles = self.program.function(f"tests {act.population}").roles
+            sets = {
+                role: sum(1 << k for k, found in enumerate(roles[:64]) if role in found)
+                for role in ("late", "passive", "clock")
+            }
+            text = render(
+                "cell.jinja",
+                pop=self.pop[act.population],
+                model=self.dialect.model,
+                run=self.dialect.run,
+                tests=len(act.arguments),
+                **sets,
+            )
+            lines += [*text.splitlines(), ""]
+        return lines
 
     # --- functions ---
 
@@ -320,7 +345,7 @@ class KernelText:
         """Return head and lines of a function of one instance, not a kernel."""
         layout = self.layouts[function.population]
         _, _, rest = function.name.partition(" ")
-        if function.kind in ("step", "tests", "act"):
+        if function.kind in CARRYING:
             return self.scalar(function, layout)
         if function.kind == "handler":
             handler = rest[len(function.population) + 1 :]
@@ -347,11 +372,15 @@ class KernelText:
         }
 
     def scalar(self, function: Function, layout: Layout) -> dict[str, object]:
-        """Return a function from states x to results y of one instance."""
+        """Return a function from states x to results y of one instance.
+
+        It computes in double precision whatever the run's: a time inside a step in single
+        precision would be told apart too coarsely for a search to end.
+        """
         head = (
             f"{self.dialect.called} void {function.kind}_{self.pop[layout.name]}({self.taken}, "
-            "const int64_t i, const real t, const real dt, const real *x, "
-            f"{'const bool *on, ' if function.kind == 'act' else ''}real *y)"
+            "const int64_t i, const double t, const double dt, const double *x, "
+            f"{'const bool *on, ' if function.kind == 'act' else ''}double *y)"
         )
         printer = self.printer(function, layout, kernel=True)
         return {
@@ -359,11 +388,11 @@ class KernelText:
             "lines": [
                 "(void)m; (void)s; (void)i; (void)t; (void)dt; (void)x; (void)y;",
                 *(
-                    f"const real {local_name(state)} = x[{n}]; (void){local_name(state)};"
+                    f"const double {local_name(state)} = x[{n}]; (void){local_name(state)};"
                     for n, state in enumerate(function.states)
                 ),
                 *(
-                    f"const real {local_name(name)} = on[{n}] ? 1 : 0; (void){local_name(name)};"
+                    f"const double {local_name(name)} = on[{n}] ? 1 : 0; (void){local_name(name)};"
                     for n, name in enumerate(function.arguments)
                 ),
                 *self.lines(function, layout, kernel=True),
@@ -390,13 +419,14 @@ class KernelText:
         flows = {n for s in function.body if isinstance(s, (Flow, Propagate)) for n in s.states}
         printer = self.printer(function, layout, kernel=kernel)
         local = set(function.locals)
+        real = self.real_of(function)
         for statement in function.body:
             match statement:
                 case Assign(variable, value):
                     text = printer(value)
                     if variable in local:
                         const = "" if variable in flows else "const "
-                        done.append(f"{const}real {local_name(variable)} = {text};")
+                        done.append(f"{const}{real} {local_name(variable)} = {text};")
                         done.append(f"(void){local_name(variable)};")
                     elif kernel:
                         done.append(f"{self.variable(layout, variable)}[i] = {text};")
@@ -405,21 +435,25 @@ class KernelText:
                 case Flag(port, condition):
                     done.append(self.flag_line(function, port, printer(condition)))
                 case Collect(variable, ((name, _),), reduce):
-                    done.extend(self.collect_lines(variable, name, reduce, pull=False))
+                    done.extend(self.collect_lines(variable, name, reduce, real, pull=False))
                 case Pull(variable, name, reduce):
-                    done.extend(self.collect_lines(variable, name, reduce, pull=True))
+                    done.extend(self.collect_lines(variable, name, reduce, real, pull=True))
                 case Flow():
-                    done.extend(self.flow_lines(statement))
+                    done.extend(self.flow_lines(statement, real))
                 case Propagate():
                     done.extend(propagate_lines(statement, printer))
                 case _:
                     raise InternalError(f"{statement!r} cannot be printed")
         return done
 
+    def real_of(self, function: Function) -> str:
+        """Return the type that a function computes in."""
+        return "double" if function.kind in CARRYING else "real"
+
     def flag_line(self, function: Function, port: str, condition: str) -> str:
         """Return the line that notes an event where a condition holds."""
         word = self.dialect.note if port != CROSSED else CPP.note
-        if function.kind in ("step", "tests", "act"):
+        if function.kind in CARRYING:
             word = f"if ({{condition}}) {self.dialect.send}"
         elif function.kind != "kernel":
             word = f"if ({{condition}}) {self.dialect.reply}"
@@ -429,12 +463,15 @@ class KernelText:
     def printer(self, function: Function, layout: Layout, *, kernel: bool) -> Printer:
         """Return what prints the expressions of a body."""
         local = set(function.locals) | set(function.arguments) | set(function.states)
+        # Functions that choose by type want both values of one type.
+        carries = function.kind in CARRYING
+        cast = "(double)" if carries and self.real + self.small != "doubledouble" else ""
 
         def load(name: str) -> str:
             if name == "draw()":
                 population = list(self.layouts).index(layout.name)
                 return (
-                    f"(real)ls_random(s.seed, ((uint64_t){population} << 40) + (uint64_t)i, "
+                    f"({self.real_of(function)})ls_random(s.seed, ((uint64_t){population} << 40) + (uint64_t)i, "
                     f"m.{self.pop[layout.name]}_draws[i]++)"
                 )
             if name in ("t", "dt"):
@@ -447,17 +484,19 @@ class KernelText:
                 at = f"m.{self.pop[layout.name]}_at_{identifier(read.index)}[i]"
                 stored = read.variable in other.variables
                 if not kernel and (read.variable in other.published or not stored):
-                    return f"{self.value_name(other.name, read.variable)}(m, s, {at})"
-                return f"m.{self.variable(other, read.variable)}[{at}]"
+                    return f"{cast}{self.value_name(other.name, read.variable)}(m, s, {at})"
+                return f"{cast}m.{self.variable(other, read.variable)}[{at}]"
             if name in layout.variables or name in layout.parameters:
                 if function.kind == "kernel":
                     return loaded(name)
-                return f"m.{self.variable(layout, name)}[i]"
+                return f"{cast}m.{self.variable(layout, name)}[i]"
             raise InternalError(f"{name!r} is no symbol of {layout.name!r}")
 
-        return VectorPrinter(load, VECTOR, self.real)
+        return VectorPrinter(load, VECTOR, "double" if carries else self.real)
 
-    def collect_lines(self, variable: str, name: str, reduce: str, *, pull: bool) -> list[str]:
+    def collect_lines(
+        self, variable: str, name: str, reduce: str, real: str, *, pull: bool
+    ) -> list[str]:
         """Return the loop that reduces over attached instances."""
         listed: CollectList = next(c for c in self.program.collect_lists if c.name == name)
         start, operator = ("0", "+") if reduce == "add" else ("1", "*")
@@ -471,7 +510,7 @@ class KernelText:
             else:
                 terms.append(f"m.{self.variable(other, part)}[{entry}]")
         local = local_name(variable)
-        lines = [f"real {local} = {start};"]
+        lines = [f"{real} {local} = {start};"]
         if listed.which is None:
             lines.append(f"{loop} {local} = {local} {operator} {terms[0]};")
             return lines
@@ -489,7 +528,7 @@ class KernelText:
             "}",
         ]
 
-    def flow_lines(self, flow: Flow) -> list[str]:
+    def flow_lines(self, flow: Flow, real: str) -> list[str]:
         """Return the lines that advance a kinetic scheme."""
         size = len(flow.states)
         lines = ["{", f"    double a[{size * size}] = {{0.0}}, x[{size}], work[{2 * size * size}];"]
@@ -504,7 +543,7 @@ class KernelText:
         call = "ls_flow_implicit" if flow.implicit else "ls_flow"
         step = "dt" if flow.fraction == 1.0 else f"{number(flow.fraction)} * dt"
         lines.append(f"    {call}({size}, a, {step}, x, work);")
-        lines.extend(f"    {name} = (real)x[{n}];" for n, name in enumerate(names))
+        lines.extend(f"    {name} = ({real})x[{n}];" for n, name in enumerate(names))
         return [*lines, "}"]
 
     def call(self, delivery: Delivery) -> str:
@@ -527,7 +566,7 @@ def propagate_lines(statement: Propagate, printer: Printer) -> list[str]:
         lines.append(f"    f[{n}] = {printer(rate)} / {scale};")
     lines.append(f"    ls_linear({size}, a, f, dt, x);")
     for n, (state, scale) in enumerate(zip(statement.states, scales, strict=True)):
-        lines.append(f"    {identifier(state)} += (real)({scale} * x[{n}]);")
+        lines.append(f"    {identifier(state)} += ({scale} * x[{n}]);")
     return [*lines, "}"]
 
 

@@ -2,20 +2,22 @@
 
 A condition that is false at the start of a step and true at its end became true somewhere
 between. The kernel keeps such an instance's old state and flags it; a scalar function then
-finds the time by bracketing (the Illinois form of false position, Dowell and Jarratt 1971) on
-the very formula that advances the state, acts there, and goes on from there to the end of
-the step, as often as needed (Hansel, Mato, Meunier and Neltner 1998; exact where the step is
-exact, Morrison, Straube, Plesser and Diesmann 2007). A condition that already held at the
-start is a level: it acts at the end of the step.
+finds the time by bracketing (inverse quadratic interpolation, Chandrupatla 1997) on the very
+formula that advances the state, acts there, and goes on from there to the end of the step, as
+often as needed (Hansel, Mato, Meunier and Neltner 1998; exact where the step is exact,
+Morrison, Straube, Plesser and Diesmann 2007). A condition that already held at the start is a
+level: it acts at the end of the step.
 
 The same function takes a step in smaller ones where a state that is nonlinear in itself grows
 too fast for it: the upstroke of an exponential or quadratic cell.
+
+The kernel does little more than advance: `kinds_of` tells which conditions it must look at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..converter.expressions import (
     ONE,
@@ -29,6 +31,7 @@ from ..converter.expressions import (
     Number,
     calls,
     names,
+    substitute,
     walk,
 )
 from ..converter.network import Assign, Collect, Condition, Emit, Population, Run, Statement, When
@@ -118,6 +121,83 @@ def full_tests(population: Population) -> list[Expression]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What may be made of a condition.
+
+    `timed`: a matter of the time alone, alike for all instances, and to act on it again changes
+    nothing: instances need it only in the steps in which it turns. `late`: acting at the step's
+    end is the same as acting at once. `rare`: it does not last once it has acted, so that an
+    instance for which it holds may always be left to the scalar function. `passive`: it changes
+    nothing that moves. `clock`: nothing that moves changes its truth.
+    """
+
+    timed: bool = False
+    late: bool = False
+    rare: bool = False
+    passive: bool = False
+    clock: bool = False
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """What the scalar function is told."""
+        return frozenset(name for name in ("late", "passive", "clock") if getattr(self, name))
+
+
+def kinds_of(population: Population) -> list[Kind]:
+    """Return the kind of every condition of `population`."""
+    moving = {d.state for d in population.derivatives}
+    moving |= {s for flow in population.flows for s in flow.states}
+    driving = _driving(population)
+    handled = set().union(*(_written(b, population) for b in population.handlers.values()))
+    looked_at: list[frozenset[str]] = [
+        closure(population, test) for test in full_tests(population)
+    ]
+    writes = [_written(c.body, population) for c in population.conditions]
+    timed = [c.guard is None and n <= {"t"} for c, n in zip(population.conditions, looked_at, strict=True)]
+    #: What others than timed conditions write.
+    elsewhere = moving | handled
+    elsewhere = elsewhere.union(*(w for w, t in zip(writes, timed, strict=True) if not t))
+    found: list[Kind] = []
+    for n, condition in enumerate(population.conditions):
+        plain = all(isinstance(s, Assign) for s in condition.body)
+        read = frozenset().union(
+            *(closure(population, tree) for tree in _trees(condition.body, population))
+        )
+        random = any(calls(tree, "random") for tree in _trees(condition.body, population))
+        constant = read <= set(population.parameters) and not random
+        found.append(
+            Kind(
+                timed=timed[n] and plain and constant and not writes[n] & elsewhere,
+                late=plain and constant and not writes[n] & (driving | moving),
+                rare=bool(writes[n] & looked_at[n]) and not _lasts(condition),
+                passive=not writes[n] & (driving | moving)
+                and not (read - {"t"}) & moving
+                and not random,
+                clock=not looked_at[n] & moving,
+            )
+        )
+    return found
+
+
+def _driving(population: Population) -> frozenset[str]:
+    """Return everything that what advances depends on."""
+    trees = [d.value for d in population.derivatives]
+    trees += [d.guard for d in population.derivatives if d.guard is not None]
+    for flow in population.flows:
+        trees += [Name(rate) for _, _, forward, reverse in flow.edges for rate in (forward, reverse)]
+    return frozenset().union(*(closure(population, tree) for tree in trees))
+
+
+def _lasts(condition: Condition) -> bool:
+    """Tell whether a condition is sure to hold still after it has acted."""
+    new = {s.variable: s.value for s in condition.body if isinstance(s, Assign)}
+    test = condition.test
+    if condition.guard is not None:
+        test = Binary("and", condition.guard, test)
+    return simplify(substitute(test, new)) == TRUE
+
+
 def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: str) -> None:
     """Fill `body`: advance, act on levels, keep the old state and flag where one crossed.
 
@@ -125,15 +205,28 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
     """
     population = body.population
     tests = full_tests(population)
-    start = [kept(body, test, "held") for test in tests]
+    kinds = kinds_of(population)
+    lasting = [not (k.timed or k.late or k.rare) for k in kinds]
+    start = [
+        kept(body, test, "held") if needed else ZERO
+        for test, needed in zip(tests, lasting, strict=True)
+    ]
+    turning = _turning([test for test, kind in zip(tests, kinds, strict=True) if kind.timed])
     growth = advance(body, groups)
     body.clock = simplify(Binary("+", Name("t"), Name("dt")))
     body.clock_version += 1
-    end = [kept(body, test, "holds") for test in tests]
+    end = [
+        ZERO if kind.timed else kept(body, test, "holds")
+        for test, kind in zip(tests, kinds, strict=True)
+    ]
     crossed: Expression = ZERO
-    for before, after in zip(start, end, strict=True):
+    for kind, before, after in zip(kinds, start, end, strict=True):
+        if kind.timed or kind.late:
+            continue
         crossing = simplify(Binary("*", after, Binary("-", ONE, before)))
         crossed = crossing if crossed == ZERO else Call("max", (crossed, crossing))
+    if turning != ZERO:
+        crossed = turning if crossed == ZERO else Call("max", (crossed, turning))
     if growth != ZERO:
         fast = Choose(Binary(">", growth, Number(GROWTH)), ONE, ZERO)
         crossed = fast if crossed == ZERO else Call("max", (crossed, fast))
@@ -145,19 +238,48 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
             lost = Binary("-", ONE, Call("finite", (body.value(update.state),)))
             crossed = lost if crossed == ZERO else Call("max", (crossed, lost))
     crossed = local_number(body, crossed, "crossed")
-    for condition, before, after in zip(population.conditions, start, end, strict=True):
-        level = Binary("*", Binary("*", before, after), Binary("-", ONE, crossed))
+    for condition, kind, before, after in zip(
+        population.conditions, kinds, start, end, strict=True
+    ):
+        if kind.timed or (kind.rare and not kind.late):
+            continue
+        level = after if kind.late else Binary("*", before, after)
+        level = Binary("*", level, Binary("-", ONE, crossed))
         number = local_number(body, simplify(level), "level")
         if number != ZERO:
             body.run(condition.body, Binary("!=", number, ZERO))
     for state in states:
         value = body.value(state)
+        if value == Name(state) and not suffix:
+            continue
         kept_state = (
             value if crossed == ZERO else Choose(Binary("!=", crossed, ZERO), Name(state), value)
         )
         body.statements.append(Assign(state + suffix, simplify(kept_state)))
     if crossed != ZERO:
         body.statements.append(Flag(CROSSED, Binary("!=", crossed, ZERO)))
+
+
+def _turning(tests: list[Expression]) -> Expression:
+    """Return 1 in a step in which one of some tests of the time turns, else 0.
+
+    A step is counted twice, before and after, so that no turn is lost between two roundings of
+    one time.
+    """
+    found: Expression = ZERO
+    ends = (
+        Call("max", (Binary("-", Name("t"), Name("dt")), ZERO)),
+        Name("t"),
+        Binary("+", Name("t"), Name("dt")),
+    )
+    for test in tests:
+        before, now, after = (
+            truth(simplify(substitute(test, {"t": time}))) for time in ends
+        )
+        for one, other in ((before, now), (now, after)):
+            turn = Call("abs", (Binary("-", one, other),))
+            found = turn if found == ZERO else Call("max", (found, turn))
+    return found
 
 
 #: The port name under which kernels flag instances for the scalar function.
@@ -261,6 +383,7 @@ def tests_function(body: Body, states: tuple[str, ...]) -> Function:
         "tests",
         states=states,
         results=tuple(results),
+        roles=tuple(kind.roles for kind in kinds_of(body.population)),
     )
 
 

@@ -23,6 +23,7 @@ from ..converter.expressions import (
     Number,
     calls,
     names,
+    substitute,
 )
 from ..converter.network import (
     Assign,
@@ -57,8 +58,10 @@ from .methods.runge_kutta import TABLEAUS, Tableau
 from .methods.structured import is_linear, late_steps, layers_of, staggered, structured
 from .methods.updates import Group, Groups, Slopes, closure, slope
 from .program import (
+    BodyStatement,
     CollectList,
     Delivery,
+    Flag,
     Function,
     Layout,
     Move,
@@ -525,11 +528,15 @@ class _Lowering:
         return self.listed[key]
 
     def finish(self, name: str, work: _Work, body: Body, kind: str, result: str = "") -> str:
+        statements = tuple(body.statements)
+        if kind == "kernel":
+            # A kernel's step is always the same: what depends on it alone is a number.
+            statements = with_step(statements, self.network.settings.step)
         self.functions.append(
             Function(
                 name,
                 work.population.name,
-                tuple(body.statements),
+                statements,
                 tuple(body.locals),
                 (),
                 kind,
@@ -841,6 +848,24 @@ class _Lowering:
             assert isinstance(value, Name)
             self.finish(f"value {population} {variable}", work, body, "value", value.name)
             pending.extend(sorted(self.needed(work, [Name(variable)])))
+
+
+def with_step(statements: tuple[BodyStatement, ...], step: float) -> tuple[BodyStatement, ...]:
+    """Return statements with dt replaced by its value and what follows from it folded."""
+
+    def folded(tree: Expression) -> Expression:
+        return simplify(substitute(tree, {"dt": Number(step)})) if "dt" in names(tree) else tree
+
+    found: list[BodyStatement] = []
+    for statement in statements:
+        match statement:
+            case Assign(variable, value):
+                found.append(Assign(variable, folded(value)))
+            case Flag(port, condition):
+                found.append(Flag(port, folded(condition)))
+            case _:
+                found.append(statement)
+    return tuple(found)
 
 
 def _advanced(work: _Work) -> set[str]:

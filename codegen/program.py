@@ -140,6 +140,9 @@ class Function:
     result: str = ""
     states: tuple[str, ...] = ()
     results: tuple[Expression, ...] = ()
+    #: Of "tests": what may be made of each condition, of "late" (acts at the step's end only),
+    #: "passive" (changes nothing that moves) and "clock" (a matter of the time alone).
+    roles: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -77,9 +77,8 @@ LS_FLOW_FN void ls_flow(int n, double *a, double dt, double *x, double *work) {
     for (int i = 0; i < n; i++) x[i] = x[i] * before / after;
 }
 
-// Put into x (n) the increment over dt of y' = a y + b, where f = a y + b is the present
-// derivative: dt phi1(dt a) f, the last column of an exponential.
-LS_FLOW_FN void ls_linear(int n, const double *a, const double *f, double dt, double *x) {
+// As ls_linear, by scaling and squaring: for steps over which the system moves far.
+LS_FLOW_FN void ls_linear_far(int n, const double *a, const double *f, double dt, double *x) {
     double m[1024], y[32], work[2048];
     double size = 0.0, most = 0.0;
     for (int i = 0; i < n * n; i++) size = fmax(size, fabs(a[i]));
@@ -94,6 +93,39 @@ LS_FLOW_FN void ls_linear(int n, const double *a, const double *f, double dt, do
     y[n] = 1.0;
     ls_exponential(n + 1, m, dt, y, work);
     for (int i = 0; i < n; i++) x[i] = y[i] * unit;
+}
+
+// Put into x (n) the increment over dt of y' = a y + b, where f = a y + b is the present
+// derivative: dt phi1(dt a) f, by its series where that is short.
+LS_FLOW_FN void ls_linear(int n, const double *a, const double *f, double dt, double *x) {
+    double norm = 0.0;
+    for (int i = 0; i < n; i++) {
+        double row = 0.0;
+        for (int j = 0; j < n; j++) row += fabs(a[i * n + j]);
+        norm = fmax(norm, row);
+    }
+    if (!(norm * fabs(dt) < 1.0)) {
+        ls_linear_far(n, a, f, dt, x);
+        return;
+    }
+    double term[32], next[32];
+    for (int i = 0; i < n; i++) x[i] = term[i] = dt * f[i];
+    for (int k = 2; k < 24; k++) {
+        const double part = dt / k;
+        bool more = false;
+        for (int i = 0; i < n; i++) {
+            double v = 0.0;
+            for (int j = 0; j < n; j++) v += a[i * n + j] * term[j];
+            next[i] = part * v;
+        }
+        for (int i = 0; i < n; i++) {
+            const double before = x[i];
+            term[i] = next[i];
+            x[i] += next[i];
+            more = more || x[i] != before;
+        }
+        if (!more) return;
+    }
 }
 
 // The same by backward Euler, as NEURON's sparse method does: x becomes (1 - a dt)^-1 x.

@@ -5,6 +5,12 @@
 
 #include "lemsmith_math.h"
 
+#ifdef __CUDACC__
+#define LS_MEMBER __device__ __forceinline__
+#else
+#define LS_MEMBER inline __attribute__((always_inline))
+#endif
+
 LS_FN double ls_heaviside(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? 0.0 : 0.5); }
 
 LS_FN double ls_factorial(double x) {
@@ -44,54 +50,151 @@ template <typename T> LS_FN T ls_power4(T x) { return (x * x) * (x * x); }
 // Crossings that one instance may make in one step, and points tried per crossing.
 enum { LS_CROSSINGS = 10000, LS_BRACKETS = 200 };
 
-// Tell whether a condition is false before and true after; `results` are pairs of truth and
-// gap. The gaps of the conditions that cross are put into `low` and `high`, the largest first.
-template <typename T>
-LS_FN bool ls_crosses(int n, const T *before, const T *after, T *low, T *high) {
-    bool found = false;
+// Bit k of a set, for the first 64 conditions.
+LS_FN bool ls_in(uint64_t set, int k) { return k < 64 && ((set >> k) & 1) != 0; }
+
+// Mark in `on` the conditions that are false before and true after and act where they cross;
+// return how many. `before` and `after` are pairs of truth and gap.
+LS_FN int ls_crossing(int n, uint64_t late, const double *before, const double *after, bool *on) {
+    int count = 0;
     for (int k = 0; k < n; k++) {
-        if (before[2 * k] != 0 || after[2 * k] == 0) continue;
-        if (!found || after[2 * k + 1] > *high) {
-            *low = before[2 * k + 1];
-            *high = after[2 * k + 1];
-        }
-        found = true;
+        on[k] = before[2 * k] == 0 && after[2 * k] != 0 && !ls_in(late, k);
+        count += on[k];
     }
-    return found;
+    return count;
 }
 
 // The largest gap of the conditions marked in `on`: how far the nearest is from true.
-template <typename T> LS_FN T ls_largest_gap(int n, const bool *on, const T *after) {
-    T largest = -HUGE_VAL;
+LS_FN double ls_largest_gap(int n, const bool *on, const double *gaps) {
+    double largest = -HUGE_VAL;
     for (int k = 0; k < n; k++)
-        if (on[k] && after[2 * k + 1] > largest) largest = after[2 * k + 1];
+        if (on[k] && gaps[2 * k + 1] > largest) largest = gaps[2 * k + 1];
     return largest;
 }
 
-// How closely a crossing is located: a tiny fraction of a step, but no closer than the time
-// itself can be told apart.
-template <typename T> LS_FN T ls_resolution(T now, T dt) {
-    return sizeof(T) == 8 ? (T)1e-13 * dt + (T)4.5e-16 * (now + dt)
-                          : (T)1e-6 * dt + (T)2.4e-7 * (now + dt);
+// A bracket of a crossing: not yet at `low`, but at `high`; `last` is the end that was left
+// behind. Gaps are below zero where nothing crosses.
+struct LsBracket {
+    double low, high, last;
+    double low_gap, high_gap, last_gap;
+};
+
+// The next point to try: inverse quadratic interpolation where the gap behaves (Chandrupatla
+// 1997), else false position, now and then the middle. At least `near` from either end, which
+// closes the bracket once interpolation has converged.
+LS_FN double ls_between(const LsBracket &b, int k, double near) {
+    const double width = b.high - b.low, middle = b.low + 0.5 * width;
+    const double off = 0.9 * near;
+    if (k % 8 == 7) return middle;
+    // Just about to hold (at the end of a refractory time, at an exact hit), or only just holding.
+    if (b.low_gap == 0) return b.low + off;
+    if (b.high_gap == 0) return b.high - off;
+    if (!(b.low_gap < 0) || !(b.high_gap > 0) || !(b.low_gap > -HUGE_VAL) ||
+        !(b.high_gap < HUGE_VAL))
+        return middle;
+    double at = b.low + width * (b.low_gap / (b.low_gap - b.high_gap));
+    if (k > 0 && b.last_gap != b.low_gap && b.last_gap != b.high_gap && b.last != b.low &&
+        b.last != b.high && b.last_gap > -HUGE_VAL && b.last_gap < HUGE_VAL) {
+        const double l = b.low_gap, h = b.high_gap, c = b.last_gap;
+        const double curved = b.low * (h * c) / ((l - h) * (l - c)) +
+                              b.high * (l * c) / ((h - l) * (h - c)) +
+                              b.last * (l * h) / ((c - l) * (c - h));
+        if (curved > b.low && curved < b.high) at = curved;
+    }
+    if (!(width > 2 * off)) return middle;
+    return at < b.low + off ? b.low + off : (at > b.high - off ? b.high - off : at);
 }
 
-// The next point to try between two ends: false position, then a point just beyond the last
-// one, which closes the bracket once false position has converged, now and then the middle.
-template <typename T>
-LS_FN T ls_between(T low, T high, T low_gap, T high_gap, int k, int side, T near) {
-    const T middle = low + (T)0.5 * (high - low);
-    // A condition that is about to hold at the very start (the end of a refractory time).
-    if (k == 0 && low_gap == 0) return low + near < high ? low + near : middle;
-    // One that holds only just at the end (a pulse that starts on the grid).
-    if (k == 0 && high_gap == 0) return high - near > low ? high - near : middle;
-    if (k % 2 == 1 && side != 0) {
-        const T beyond = side < 0 ? low + near : high - near;
-        if (beyond > low && beyond < high) return beyond;
+LS_FN void ls_copy(int n, const double *from, double *to) {
+    for (int k = 0; k < n; k++) to[k] = from[k];
+}
+
+// Carry one instance from `now` on by `left`, acting on what becomes true between; x are its
+// states. Returns false where conditions follow one another without end.
+//
+// A cell has step(now, by, x, y and how far `by` is too long, above 1), tests(now, x, pairs of truth and gap), act(now, x, on, y) and
+// three sets of conditions: `late` act at the step's end only, `passive` ones change nothing that
+// moves, the truth of `clock` ones is a matter of the time alone while nothing acts.
+template <int STATES, int TESTS, typename Cell>
+LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
+    double y[STATES + 1], z[STATES + 1], before[2 * TESTS], after[2 * TESTS], inside[2 * TESTS];
+    bool on[TESTS], now_on[TESTS];
+    const double near = 1e-13 * left + 4.5e-16 * (now + left);
+    double reach = left;
+    for (int64_t round = 0; left > 0; round++) {
+        if (round == LS_CROSSINGS) return false;
+        cell.tests(now, x, before);
+        double trial = ls_least(left, reach);
+        cell.step(now, trial, x, y);
+        for (int k = 0; k < LS_BRACKETS && !ls_resolved(STATES, y); k++) {
+            trial *= 0.5;
+            cell.step(now, trial, x, y);
+        }
+        cell.tests(now + trial, y, after);
+        const int crossing = ls_crossing(TESTS, Cell::late, before, after, on);
+        if (!crossing) {
+            if (trial < left && trial > near) {
+                ls_copy(STATES, y, x);
+                now += trial;
+                left -= trial;
+                reach = 2 * trial;
+                continue;
+            }
+            for (int k = 0; k < TESTS; k++) on[k] = after[2 * k] != 0;
+            cell.act(now + left, y, on, x);
+            return true;
+        }
+        bool clock = true, passive = crossing == 1;
+        for (int k = 0; k < TESTS; k++) {
+            clock = clock && (!on[k] || ls_in(Cell::clock, k));
+            passive = passive && (!on[k] || ls_in(Cell::passive, k));
+        }
+        const double close = passive ? 1e3 * near : near;
+        LsBracket b = {0, trial, 0, ls_largest_gap(TESTS, on, before),
+                       ls_largest_gap(TESTS, on, after), 0};
+        b.last = b.low;
+        b.last_gap = b.low_gap;
+        double high_states[STATES + 1];
+        ls_copy(STATES, y, high_states);
+        for (int k = 0; k < LS_BRACKETS && b.high - b.low > close; k++) {
+            const double at = ls_between(b, k, close);
+            if (!clock) cell.step(now, at, x, z);
+            cell.tests(now + at, clock ? x : z, inside);
+            if (ls_crossing(TESTS, Cell::late, before, inside, now_on)) {
+                b.last = b.high;
+                b.last_gap = b.high_gap;
+                b.high = at;
+                b.high_gap = ls_largest_gap(TESTS, now_on, inside);
+                if (!clock) ls_copy(STATES, z, high_states);
+            } else {
+                b.last = b.low;
+                b.last_gap = b.low_gap;
+                b.low = at;
+                b.low_gap = ls_largest_gap(TESTS, on, inside);
+            }
+        }
+        if (passive) {
+            // What acts here moves nothing: the step goes on as it was.
+            cell.act(now + b.high, y, on, x);
+            now += trial;
+            left -= trial;
+            if (left > near) continue;
+            cell.tests(now, x, after);
+            for (int k = 0; k < TESTS; k++) on[k] = after[2 * k] != 0 && !on[k];
+            ls_copy(STATES, x, y);
+            cell.act(now, y, on, x);
+            return true;
+        }
+        if (clock) cell.step(now, b.high, x, high_states);
+        cell.tests(now + b.high, high_states, after);
+        ls_crossing(TESTS, Cell::late, before, after, on);
+        now += b.high;
+        left -= b.high;
+        reach = left;
+        cell.act(now, high_states, on, x);
+        if (!(left > near)) return true;
     }
-    if (k % 8 == 6 || !(low_gap < 0) || !(high_gap > 0) || !(low_gap > -HUGE_VAL)) return middle;
-    const T at = low + (high - low) * (low_gap / (low_gap - high_gap));
-    // Stay off the ends, so that the bracket shrinks from both sides.
-    return at > low && at < high ? at : middle;
+    return true;
 }
 
 #include "lemsmith_flow.h"
