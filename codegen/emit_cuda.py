@@ -92,7 +92,10 @@ class _Emitter:
         added = any(p.kind == "tick" and p.name == "added" for p in self.program.phases)
         start_lines = in_order(start, again=False, always=False)
         step_lines = in_order(step, again=True, always=bool(self.events.ports))
-        functions = _called([*notes, *functions, *self.extra.values()], [*start_lines, *step_lines])
+        cells = self.text.cell_lines()
+        functions = _called(
+            [*notes, *functions, *self.extra.values()], [*start_lines, *step_lines, *cells]
+        )
         text = render(
             "phases.cu.jinja",
             source=source,
@@ -102,7 +105,7 @@ class _Emitter:
             begin="clock * 1e-3" if added else f"(double)step * {number(self.program.step)}",
             fields=self.text.fields,
             declarations=[f"{f['head']};" for f in functions],
-            cell_lines=self.text.cell_lines(),
+            cell_lines=cells,
             functions=functions,
             start_lines=start_lines,
             step_lines=step_lines,

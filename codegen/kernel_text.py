@@ -471,8 +471,8 @@ class KernelText:
             if name == "draw()":
                 population = list(self.layouts).index(layout.name)
                 return (
-                    f"({self.real_of(function)})ls_random(s.seed, ((uint64_t){population} << 40) + (uint64_t)i, "
-                    f"m.{self.pop[layout.name]}_draws[i]++)"
+                    f"({self.real_of(function)})ls_random(s.seed, ((uint64_t){population} << 40) "
+                    f"+ (uint64_t)i, m.{self.pop[layout.name]}_draws[i]++)"
                 )
             if name in ("t", "dt"):
                 return name

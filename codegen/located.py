@@ -150,11 +150,12 @@ def kinds_of(population: Population) -> list[Kind]:
     moving |= {s for flow in population.flows for s in flow.states}
     driving = _driving(population)
     handled = set().union(*(_written(b, population) for b in population.handlers.values()))
-    looked_at: list[frozenset[str]] = [
-        closure(population, test) for test in full_tests(population)
-    ]
+    looked_at: list[frozenset[str]] = [closure(population, test) for test in full_tests(population)]
     writes = [_written(c.body, population) for c in population.conditions]
-    timed = [c.guard is None and n <= {"t"} for c, n in zip(population.conditions, looked_at, strict=True)]
+    timed = [
+        c.guard is None and n <= {"t"}
+        for c, n in zip(population.conditions, looked_at, strict=True)
+    ]
     #: What others than timed conditions write.
     elsewhere = moving | handled
     elsewhere = elsewhere.union(*(w for w, t in zip(writes, timed, strict=True) if not t))
@@ -185,7 +186,9 @@ def _driving(population: Population) -> frozenset[str]:
     trees = [d.value for d in population.derivatives]
     trees += [d.guard for d in population.derivatives if d.guard is not None]
     for flow in population.flows:
-        trees += [Name(rate) for _, _, forward, reverse in flow.edges for rate in (forward, reverse)]
+        trees += [
+            Name(rate) for _, _, forward, reverse in flow.edges for rate in (forward, reverse)
+        ]
     return frozenset().union(*(closure(population, tree) for tree in trees))
 
 
@@ -273,9 +276,7 @@ def _turning(tests: list[Expression]) -> Expression:
         Binary("+", Name("t"), Name("dt")),
     )
     for test in tests:
-        before, now, after = (
-            truth(simplify(substitute(test, {"t": time}))) for time in ends
-        )
+        before, now, after = (truth(simplify(substitute(test, {"t": time}))) for time in ends)
         for one, other in ((before, now), (now, after)):
             turn = Call("abs", (Binary("-", one, other),))
             found = turn if found == ZERO else Call("max", (found, turn))

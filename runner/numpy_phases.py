@@ -325,8 +325,14 @@ class NumpyPhases:
             marks = on.astype(float)
             return [np.broadcast_to(v, (1,)) for v in act(i, now, 0.0, *states, *marks)]
 
-        now, left, reach = self.t, self.dt, self.dt
-        near = 1e-13 * self.dt + 4.5e-16 * (self.t + self.dt)
+        roles = self.functions[f"tests {population}"].roles
+        late, passive, clock = (
+            np.array([role in found for found in roles], dtype=bool)
+            for role in ("late", "passive", "clock")
+        )
+        now, left = self.t, (self.done + 1) * self.dt - self.t
+        reach = left
+        near = 1e-13 * left + 4.5e-16 * (now + left)
         for _ in range(CROSSINGS):
             before, low_gaps = tested(now, x)
             trial = min(left, reach)
@@ -338,26 +344,38 @@ class NumpyPhases:
                 trial *= 0.5
                 *y, growth = stepped(now, trial)
             after, gaps = tested(now + trial, y)
-            on = after & ~before
+            on = after & ~before & ~late
             if not on.any():
                 if not (trial < left and trial > near):
                     return acted(now + left, y, after)
                 x, now, left, reach = y, now + trial, left - trial, 2 * trial
                 continue
+            timed = not (on & ~clock).any()
+            moves_nothing = bool(on.sum() == 1 and (on & passive).any())
             high = _bracketed(
-                lambda by, now=now: tested(now + by, stepped(now, by)[:-1]),  # type: ignore[misc]
-                before,
+                lambda by, now=now, x=x, timed=timed: tested(  # type: ignore[misc]
+                    now + by, x if timed else stepped(now, by)[:-1]
+                ),
+                before | late,
                 on,
                 float(low_gaps[on].max()),
                 float(gaps[on].max()),
                 trial,
-                near,
+                1e3 * near if moves_nothing else near,
             )
+            if moves_nothing:
+                # What acts here moves nothing: the step goes on as it was.
+                x = acted(now + high, y, on)
+                now, left = now + trial, left - trial
+                if left > near:
+                    continue
+                after, _ = tested(now, x)
+                return acted(now, x, after & ~on)
             *y, _ = stepped(now, high)
             after, _ = tested(now + high, y)
             now, left = now + high, left - high
             reach = left
-            x = acted(now, y, after & ~before)
+            x = acted(now, y, after & ~before & ~late)
             if not left > near:
                 return x
         raise NumericalError(
@@ -419,32 +437,52 @@ def _bracketed(
     high: float,
     near: float,
 ) -> float:
-    """Return the earliest time, to `near`, at which one of the conditions `on` holds."""
-    low, side = 0.0, 0
+    """Return the earliest time, to `near`, at which one of the conditions `on` holds.
+
+    Inverse quadratic interpolation, as in the generated programs (`ls_between`).
+    """
+    low, last, last_gap = 0.0, 0.0, low_gap
     for k in range(BRACKETS):
         if not high - low > near:
             break
-        middle = low + 0.5 * (high - low)
-        if k == 0 and low_gap == 0:
-            middle = low + near if low + near < high else middle
-        elif k == 0 and high_gap == 0:
-            middle = high - near if high - near > low else middle
-        elif k % 2 == 1 and side:
-            beyond = low + near if side < 0 else high - near
-            middle = beyond if low < beyond < high else middle
-        elif k % 8 != 6 and low_gap < 0 < high_gap and low_gap > -np.inf:
-            at = low + (high - low) * (low_gap / (low_gap - high_gap))
-            middle = at if low < at < high else middle
-        after, gaps = tested(middle)
+        at = _between((low, low_gap), (high, high_gap), (last, last_gap), k, 0.9 * near)
+        after, gaps = tested(at)
         if (after & ~before).any():
-            high, high_gap = middle, float(gaps[after & ~before].max())
-            low_gap *= 0.5 if side == 1 else 1.0
-            side = 1
+            last, last_gap = high, high_gap
+            high, high_gap = at, float(gaps[after & ~before].max())
         else:
-            low, low_gap = middle, float(gaps[on].max())
-            high_gap *= 0.5 if side == -1 else 1.0
-            side = -1
+            last, last_gap = low, low_gap
+            low, low_gap = at, float(gaps[on].max())
     return high
+
+
+def _between(
+    low: tuple[float, float],
+    high: tuple[float, float],
+    last: tuple[float, float],
+    k: int,
+    off: float,
+) -> float:
+    """Return the next point to try between two ends, each with its gap."""
+    (a, fa), (b, fb), (c, fc) = low, high, last
+    middle = a + 0.5 * (b - a)
+    if k % 8 == 7:
+        return middle
+    if fa == 0:
+        return a + off
+    if fb == 0:
+        return b - off
+    if not (-np.inf < fa < 0 < fb < np.inf):
+        return middle
+    at = a + (b - a) * (fa / (fa - fb))
+    if k > 0 and fc not in (fa, fb) and c not in (a, b) and np.isfinite(fc):
+        curved = (
+            a * (fb * fc) / ((fa - fb) * (fa - fc))
+            + b * (fa * fc) / ((fb - fa) * (fb - fc))
+            + c * (fa * fb) / ((fc - fa) * (fc - fb))
+        )
+        at = curved if a < curved < b else at
+    return float(min(max(at, a + off), b - off)) if b - a > 2 * off else middle
 
 
 def _rounds(rows: Index, targets: Index) -> Iterator[Index]:

@@ -15,6 +15,7 @@ from lemsmith.codegen.located import (
     can_locate,
     changing,
     gap,
+    kinds_of,
     located_kernel,
     step_function,
     touched_by_handlers,
@@ -94,9 +95,66 @@ def test_a_step_that_crosses_is_left_to_be_located():
     assert (values["v"], values["n"], raised) == (0.95, 0.0, [CROSSED])
 
 
-def test_a_condition_that_held_before_acts_at_the_end_of_the_step():
+def test_a_condition_that_lasts_acts_at_the_end_of_the_step():
+    counting = spiking(conditions={"v .gt. 1": (*sets(n="n + v"), Emit("spike"))})
+    values, raised = run_kernel(counting, v=1.5, n=0.0)
+    assert (values["v"], values["n"], raised) == (1.6, 1.6, ["spike"])
+
+
+def test_a_condition_that_held_before_and_ends_itself_is_left_to_the_scalar_function():
     values, raised = run_kernel(spiking(), v=1.5, n=0.0)
-    assert (values["v"], values["n"], raised) == (0.0, 1.0, ["spike"])
+    assert (values["v"], values["n"], raised) == (1.5, 0.0, [CROSSED])
+
+
+def test_what_may_act_late_acts_at_the_end_of_the_step_that_crosses():
+    marking = spiking(conditions={"v .gt. 1": sets(n="1")})
+    assert kinds_of(marking)[0].late
+    values, raised = run_kernel(marking, v=0.95, n=0.0)
+    assert (values["v"], values["n"], raised) == (pytest.approx(1.05), 1.0, [])
+
+
+def test_what_moves_others_or_is_heard_may_not_act_late():
+    assert not kinds_of(spiking(conditions={"v .gt. 1": sets(k2="1")}, rates={"v": "k2"}))[0].late
+    assert not kinds_of(spiking(conditions={"v .gt. 1": (Emit("spike"),)}))[0].late
+    assert not kinds_of(spiking(conditions={"v .gt. 1": sets(n="v")}))[0].late
+    assert not kinds_of(spiking(conditions={"v .gt. 1": sets(n="t")}))[0].late
+
+
+PULSE = {"t .geq. 1 .and. t .lt. 2": sets(n="k"), "t .geq. 2": sets(n="0")}
+
+
+def test_a_test_of_the_time_alone_concerns_instances_only_when_it_turns():
+    pulsed = spiking(conditions=PULSE, states=("n",))
+    assert all(kind.timed for kind in kinds_of(pulsed))
+    for t in (0.0, 0.5, 1.5, 3.0):
+        assert run_kernel(pulsed, v=0.5, n=0.0, t=t)[1] == []
+    for t in (0.95, 1.0, 1.95, 2.0):
+        assert run_kernel(pulsed, v=0.5, n=0.0, t=t)[1] == [CROSSED]
+
+
+def test_a_test_of_the_time_counts_always_where_others_undo_what_it_did():
+    undone = spiking(conditions={**PULSE, "v .gt. 1": sets(v="0", n="2")}, states=("n",))
+    assert not any(kind.timed for kind in kinds_of(undone)[:2])
+    undone = spiking(conditions=PULSE, states=("n",), handlers={"jump": sets(n="n + 1")})
+    assert not any(kind.timed for kind in kinds_of(undone))
+
+
+def test_a_condition_that_is_sure_to_hold_after_it_has_acted_lasts():
+    assert not kinds_of(spiking(conditions={"v .geq. 1": sets(v="1")}))[0].rare
+    assert kinds_of(spiking(conditions={"v .geq. 1": sets(v="0")}))[0].rare
+
+
+def test_a_spike_that_changes_nothing_that_moves_is_passive():
+    assert kinds_of(spiking(conditions={"v .gt. 1": (*sets(n="1"), Emit("spike"))}))[0].passive
+    assert not kinds_of(spiking())[0].passive
+    reading = spiking(conditions={"v .gt. 1": (*sets(n="v"), Emit("spike"))})
+    assert not kinds_of(reading)[0].passive
+
+
+def test_a_condition_that_nothing_moving_changes_is_a_clock():
+    ending = spiking(conditions={"t .gt. n + 1": sets(v="0")})
+    assert kinds_of(ending)[0].clock
+    assert not kinds_of(spiking())[0].clock
 
 
 def test_a_step_to_infinity_is_left_to_be_taken_in_smaller_ones():
