@@ -7,12 +7,13 @@ from random import Random
 
 import numpy as np
 import pytest
-from corpus import ABSENT, EXAMPLES
+from corpus import ABSENT, CORPUS, EXAMPLES, MICRO, model_files
 from lemsmith.codegen import device_events
 from lemsmith.codegen.device_events import events_of
 from lemsmith.errors import NumericalError, UsageError
 from lemsmith.runner.pipeline import run
-from side_by_side import advanced, assert_same, on_host, plans
+from side_by_side import advanced, assert_same, assert_same_spikes, on_host, plans
+from test_micro_models import RUN
 
 #: The single-compartment examples. Ex18 leaves the finite numbers in C++ as well.
 SINGLE = (
@@ -60,6 +61,45 @@ def test_an_example_takes_the_same_steps_as_in_cpp(name):
 @pytest.mark.parametrize("name", SINGLE)
 def test_an_example_ends_as_in_cpp(name):
     assert_same(EXAMPLES / f"LEMS_NML2_{name}.xml", LONG)
+
+
+#: The examples held in single precision, too: with fewer digits their spikes come within a step.
+FIRING = ("Ex1_HH", "Ex2_Izh", "Ex3_Net", "Ex5_DetCell", "Ex7_STP", "Ex25_MultiComp")
+
+
+@pytest.mark.skipif(ABSENT is not None, reason=str(ABSENT))
+@pytest.mark.parametrize("name", FIRING)
+def test_an_example_in_single_precision_spikes_within_a_step_and_a_thousandth(name):
+    source = EXAMPLES / f"LEMS_NML2_{name}.xml"
+    assert assert_same_spikes(source, "cuda-on-host", relative=1e-3, precision="single") > 0
+
+
+#: Micro-models that only the reference's order of steps runs.
+ONLY_JLEMS = ("m08_random", "m08_random_noseed")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MICRO.is_dir(), reason=f"the micro-models are not at {MICRO}")
+@pytest.mark.parametrize("name", [name for name in RUN if name not in ONLY_JLEMS])
+def test_a_micro_model_takes_the_same_steps_as_in_cpp(name):
+    assert_same(MICRO / f"{name}.xml", SHORT)
+
+
+#: Public models, as far below the collection of osb.
+PUBLIC = sorted(
+    path
+    for path in model_files(CORPUS / "osb", ".xml")
+    if path.name.startswith("LEMS_")
+    # Too large for fibres, or for a compiler in a test.
+    and not any(part in path.name for part in ("BigCA1", "Full", "Complex", "L23_IV"))
+)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(ABSENT is not None, reason=str(ABSENT))
+@pytest.mark.parametrize("path", PUBLIC, ids=lambda path: path.stem)
+def test_a_public_model_takes_the_same_steps_as_in_cpp(path):
+    assert_same(path, 100)
 
 
 # --- a network of every kind of event ---------------------------------------------------------
