@@ -17,16 +17,18 @@ that a child that requires one of these (a time course that reads its gate's alp
 the step before; at the start, that of the initial potential.
 
 At the start every `fcond` and held current is zero. Cells without a morphology advance v by
-backward Euler too, linearised, and their other states as in 5. Single-precision geometry and
+backward Euler too, linearised, and their other states as in 5. One that has other states holds
+its own current as in 6: at the start that of -65 mV and all other states 0 (none in a regime),
+after a reset outside of regimes none. Single-precision geometry and
 6-digit parameters of the export are not copied, nor are its slips: see docs/conformance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..converter.expressions import ONE, ZERO, Binary, Expression, Name, names, substitute
+from ..converter.expressions import ONE, ZERO, Binary, Expression, Name, Number, names, substitute
 from ..converter.network import (
     Assign,
     Collect,
@@ -46,6 +48,9 @@ from .program import Phase, Program
 
 END = simplify(Binary("+", Name("t"), DT))
 
+#: The potential [V] at which NEURON starts a cell that has not assigned its own yet.
+UNSET = -0.065
+
 
 def lower_neuron(network: Network) -> Program:
     """Return the program that advances `network` as NEURON advances its export."""
@@ -58,8 +63,10 @@ class NeuronLowering(CableLowering):
     def __init__(self, network: Network) -> None:
         self.lagging: dict[str, dict[str, Expression]] = {}
         self.before: dict[str, tuple[str, ...]] = {}
+        self.opening: list[Phase] = []
         self.rows: dict[tuple[str, str], str] = {}
         self.tied = below_cables(network)
+        network = with_own_currents(network)
         super().__init__(self.with_rows(self.with_lags(network)), "neuron")
 
     def members(self) -> frozenset[str]:
@@ -147,25 +154,46 @@ class NeuronLowering(CableLowering):
         tick, deliver, *tested, send, record = made.phases[at:]
         tick = replace(tick, name="added")
         phases = (*tested, send, deliver, *made.phases[:at], tick, record)
-        return replace(made, phases=phases)
+        return replace(made, phases=phases, start=tuple(self.opening))
 
     def start_phases(self) -> list[Phase]:
-        """Return what settles late requirements; the first tests are those of the first step."""
-        works = [w for w in self.works.values() if self.before[w.population.name]]
-        settled = {
-            w.population.name: [
-                Update(late, self.lagging[w.population.name][late])
-                for late in self.before[w.population.name]
-            ]
-            for w in works
-        }
+        """Return what is settled at first; the first tests are those of the first step."""
+        settled = {name: self.first_values(work) for name, work in self.works.items()}
         wanted: set[tuple[str, str]] = set()
-        for work in works:
-            wanted |= self.needed(work, [u.value for u in settled[work.population.name]])
-        phases = self.publish_fresh(wanted, None)
-        for work in works:
-            phases.extend(self.advance_at(work, (tuple(settled[work.population.name]),), Name("t")))
-        return phases
+        for name, groups in settled.items():
+            wanted |= self.needed(self.works[name], trees_of(self.works[name], groups))
+        self.opening = self.publish_fresh(wanted, None)
+        for name, groups in settled.items():
+            self.opening.extend(self.advance_at(self.works[name], groups, Name("t"), flowing=False))
+        return []
+
+    def first_values(self, work: _Work) -> Groups:
+        """Return what sets late requirements, and a cell's own current, before the first step.
+
+        NEURON's initialisation computes that current before it assigns the cell's states and
+        enters a regime.
+        """
+        population = work.population
+        late = tuple(
+            Update(n, self.lagging[population.name][n]) for n in self.before[population.name]
+        )
+        v = potential_of(population)
+        rate = next((d for d in population.derivatives if d.state == v), None)
+        if v is None or rate is None or rate.guard or own_current(v) not in population.variables:
+            return (late,) if late else ()
+        states = {d.state: f"{d.state}__first" for d in population.derivatives}
+        variables = dict(population.variables)
+        for state, kept in states.items():
+            variables[kept] = replace(variables[state], name=kept, initial=0.0)
+        work.population = replace(population, variables=variables)
+        _, (held,) = self.split(work, rate)
+        return (
+            late,
+            tuple(Update(kept, Name(state)) for state, kept in states.items()),
+            tuple(Update(s, Number(UNSET) if s == v else ZERO) for s in states),
+            (held,),
+            tuple(Update(state, Name(kept)) for state, kept in states.items()),
+        )
 
     def condition_phases(self, settled: Sequence[str] = ()) -> list[Phase]:  # noqa: ARG002 - none here
         """Return the tests at the start of a step: of all but generators."""
@@ -243,12 +271,7 @@ class NeuronLowering(CableLowering):
                 if found is not None:
                     part = Binary("*", found, Name(assignment.variable))
                     attached = simplify(Binary("+", attached, part))
-        held = f"{rate.state}__own"
-        if held not in population.variables:
-            variable = Variable(held, "state", None, held)
-            work.population = replace(
-                population, variables={**population.variables, held: variable}
-            )
+        held = own_current(rate.state)
         own = simplify(Binary("-", rate.value, attached))
         return simplify(Binary("+", Name(held), attached)), [Update(held, own, rate.guard)]
 
@@ -268,9 +291,12 @@ class NeuronLowering(CableLowering):
             phases.append(Phase("kernel", self.finish(name, work, body, "kernel")))
         return phases
 
-    def advance_at(self, work: _Work, groups: Groups, clock: Expression) -> list[Phase]:
+    def advance_at(
+        self, work: _Work, groups: Groups, clock: Expression, *, flowing: bool = True
+    ) -> list[Phase]:
         """Return the kernel that advances one population, `t` in it being `clock`."""
-        last = not any(u.state == potential_of(work.population) for g in groups for u in g)
+        v = potential_of(work.population)
+        last = flowing and not any(u.state == v for g in groups for u in g)
         flows = work.population.flows if last else ()
         if not any(groups) and not flows:
             return []
@@ -284,6 +310,47 @@ class NeuronLowering(CableLowering):
         body.store()
         name = f"move {len(self.functions)} {work.population.name}"
         return [Phase("kernel", self.finish(name, work, body, "kernel"))]
+
+
+def with_own_currents(network: Network) -> Network:
+    """Return `network` with a held current in every cell that has states besides its potential.
+
+    What assigns the potential, a reset, sets that current to 0, but not inside a regime.
+    """
+    populations = []
+    for population in network.populations:
+        v = potential_of(population)
+        if v is None or all(d.state == v for d in population.derivatives):
+            populations.append(population)
+            continue
+        held = own_current(v)
+        populations.append(
+            replace(
+                population,
+                variables={**population.variables, held: Variable(held, "state", None, held)},
+                conditions=tuple(
+                    c if c.guard else replace(c, body=tuple(_without_current(c.body, v, held)))
+                    for c in population.conditions
+                ),
+            )
+        )
+    return replace(network, populations=tuple(populations))
+
+
+def _without_current(body: Sequence[Statement], v: str, held: str) -> Iterator[Statement]:
+    for statement in body:
+        if isinstance(statement, When):
+            inner = tuple(_without_current(statement.body, v, held))
+            yield replace(statement, body=inner)
+            continue
+        yield statement
+        if isinstance(statement, Assign) and statement.variable == v:
+            yield Assign(held, ZERO)
+
+
+def own_current(v: str) -> str:
+    """Return the name of a cell's own held current."""
+    return f"{v}__own"
 
 
 def with_late_requirements(population: Population) -> tuple[Population, dict[str, Expression]]:
@@ -333,11 +400,15 @@ def above(upper: str, lower: str, root: str | None) -> bool:
 
 
 def potential_of(population: Population) -> str | None:
-    """Return the potential that a cell without a morphology advances itself."""
-    v = population.exposures.get("v")
-    if population.cable is not None or not any(d.state == v for d in population.derivatives):
+    """Return the potential that a cell without a morphology advances itself.
+
+    The cell is the instance itself, or below it where the population lists its instances.
+    """
+    if population.cable is not None:
         return None
-    return v
+    advanced = {d.state for d in population.derivatives}
+    found = (v for path, v in population.exposures.items() if path.rpartition("/")[2] == "v")
+    return next((v for v in found if v in advanced), None)
 
 
 def generates(work: _Work) -> bool:

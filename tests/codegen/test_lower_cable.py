@@ -169,3 +169,38 @@ def test_in_the_method_neuron_a_child_sees_what_it_requires_of_its_gate_a_step_l
     )
     assert np.ptp(alpha) > 0.01 * alpha[0]
     assert tau[1:] == pytest.approx(1 / alpha[:-1], rel=1e-12)
+
+
+POINTS = """<Lems>
+<Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>
+<Include file="Inputs.xml"/>
+<izhikevich2007Cell id="cell" v0="-60mV" C="100pF" k="0.7nS_per_mV" vr="-60mV" vt="-40mV"
+  vpeak="35mV" a="0.03per_ms" b="-2nS" c="-50mV" d="100pA"/>
+<pulseGenerator id="pulse" delay="0ms" duration="90ms" amplitude="200pA"/>
+<network id="n">
+  <population id="some" component="cell" size="1"/>
+  <population id="listed" component="cell" type="populationList">
+    <instance id="0"><location x="0" y="0" z="0"/></instance></population>
+  <explicitInput target="some[0]" input="pulse"/>
+  <explicitInput target="listed/0/cell" input="pulse"/>
+</network>
+<Simulation id="s" length="90 ms" step="0.01 ms" target="n"><OutputFile id="o" fileName="o.dat">
+  <OutputColumn id="a" quantity="some[0]/v"/><OutputColumn id="b" quantity="listed/0/cell/v"/>
+</OutputFile></Simulation><Target component="s"/></Lems>"""
+
+
+def test_in_the_method_neuron_a_cell_with_other_states_holds_its_own_current():
+    k, c, vr, vt, r, b, dt, driven = 0.7e-6, 1e-10, -0.06, -0.04, 30.0, -2e-9, 1e-5, 2e-10
+    v, u, own = -0.06, 0.0, k * (-0.065 - vr) * (-0.065 - vt)  # that of -65 mV, before u is set
+    expected = [v]
+    for _ in range(9000):
+        if v > 0.035:
+            v, u, own = -0.05, u + 1e-10, 0.0
+        v += dt * (own + driven) / c
+        own = k * (v - vr) * (v - vt) - u
+        u += dt * r * (b * (v - vr) - u)
+        expected.append(v)
+    found = run(POINTS, method="neuron")
+    assert np.sum(np.diff(expected) < -0.05) >= 2
+    for path in ("some[0]/v", "listed/0/cell/v"):
+        assert np.abs(found.trace(path).values - expected).max() < 1e-10
