@@ -6,11 +6,13 @@ from collections import Counter
 
 from ..converter.network import Assign
 from ..errors import InternalError, UsageError
-from .kernel_text import CPP, KernelText, uniform
+from .emit_exchange import ExchangeText
+from .kernel_text import CPP, KernelText
 from .located import CROSSED
 from .lower_phases import CLOCK, OLD, VERSION
+from .ownership import Access, Ownership, meetings, threaded
 from .print_c import identifier, number
-from .program import BufferName, Delivery, Flag, Function, Layout, Phase, Program, half_in_ms
+from .program import BufferName, Flag, Function, Layout, Phase, Program, half_in_ms
 from .templates import render
 
 #: Events without delay that one step may exchange before they count as going in a circle.
@@ -33,14 +35,10 @@ class _Emitter:
         self.layouts = self.text.layouts
         self.pop = self.text.pop
         self.ports = self.text.ports
-        self.rings: dict[str, int] = {}
-        self.ring_slots: list[int] = []
-        for delivery in program.deliveries:
-            assert delivery.delay_steps is not None
-            longest = int(delivery.delay_steps.max(initial=0))
-            if longest > 0 and not program.exact_events:
-                self.rings[delivery.name] = len(self.ring_slots)
-                self.ring_slots.append(longest + 1)
+        #: Who owns what, where the program is written for threads.
+        self.owned = Ownership(program) if threaded(program) else None
+        self.events = ExchangeText(program, self.text, self.owned)
+        self.number = self.events.number
 
     # --- the whole ----------------------------------------------------------------------------
 
@@ -56,18 +54,20 @@ class _Emitter:
             fields=self.text.fields,
             declarations=[f"{f['head']};" for f in functions],
             functions=functions,
-            send_cases=self.send_cases(),
-            deliver_lines=self.deliver_lines(),
+            deliver_lines=self.events.deliver_lines(),
             record_lines=self.record_lines(),
             fault_lines=self.fault_lines(),
             bind_lines=[
                 f"m.{b.name} = ({self.text.c_type(b)} *)buffers[{n}];"
                 for n, b in enumerate(self.text.buffers)
             ],
-            start_lines=self.phase_lines(start=True),
-            step_lines=self.phase_lines(start=False),
-            ring_slots=", ".join(map(str, self.ring_slots)) or "0",
-            ring_count=len(self.ring_slots),
+            start_lines=self.start_lines(),
+            step_lines=self.step_lines(),
+            ring_slots=", ".join(map(str, self.events.ring_slots)) or "0",
+            ring_single=", ".join(map(str, self.events.ring_single())) or "0",
+            ring_count=len(self.events.ring_slots),
+            threaded=self.owned is not None,
+            **self.team_lines(),
             columns=len(self.program.columns),
             event_limit=EVENT_LIMIT if not self.program.exact_events else ROUND_LIMIT,
             exact_events=self.program.exact_events,
@@ -115,103 +115,41 @@ class _Emitter:
             ]
         ]
         now = "s.t + dt" if function.name.startswith("advance") else "s.t"
+        first, last = ("from", "to") if self.owned is not None else ("0", str(layout.size))
+        block = []
+        if self.owned is not None:
+            number = self.number[layout.name]
+            block = [f"const int64_t from = s.from[{number}], to = s.to[{number}];"]
         after = [
             f"ls_note_flags(s, {self.ports[(layout.name, port)]}, "
-            f"m.flags_{self.pop[layout.name]}_{identifier(port)}, {layout.size}, {now});"
+            f"m.flags_{self.pop[layout.name]}_{identifier(port)}, {first}, {last}, {now});"
             for port in sorted(flags - {CROSSED})
         ]
+        length = last if first == "0" else f"(size_t)({last} - {first})"
         return {
             "head": f"int {self.text.kernel_name(function)}(Model &m, LsPhases &s)",
             "lines": [
                 "const real t = (real)s.t;",
                 "(void)t;",
                 "(void)m;",
+                *block,
                 *pointers,
                 *(
                     f"unsigned char *__restrict flag_{identifier(port)} = "
                     f"m.flags_{self.pop[layout.name]}_{identifier(port)};"
                     for port in sorted(flags)
                 ),
-                *([f"memset(flag_{identifier(p)}, 0, {layout.size});" for p in sorted(flags)]),
+                *(f"memset(flag_{identifier(p)} + {first}, 0, {length});" for p in sorted(flags)),
                 "int bad = 0;",
                 # An instance touches its own elements only, whatever the pointers look like.
                 "LS_INDEPENDENT",
-                f"for (int64_t i = 0; i < {layout.size}; i++) {{",
+                f"for (int64_t i = {first}; i < {last}; i++) {{",
                 *(f"    {line}" for line in (*lines, *bad)),
                 "}",
                 *after,
                 "return bad;",
             ],
         }
-
-    # --- events --------------------------------------------------------------------------------
-
-    def send_cases(self) -> list[str]:
-        cases: list[str] = []
-        for (population, port), n in self.ports.items():
-            cases.append(f"case {n}: {{")
-            if any(p.population == population and p.port == port for p in self.program.ports):
-                buffer = f"recorded_{self.pop[population]}_{identifier(port)}"
-                loop = f"for (int64_t k = m.{buffer}[2 * i]; k < m.{buffer}[2 * i + 1]; k++)"
-                cases.append(f"    {loop} ls_record_event(s, k, time);")
-            for delivery in self.program.deliveries:
-                if (delivery.source, delivery.port) == (population, port):
-                    cases.extend(f"    {line}" for line in self.send_lines(delivery))
-            cases.append("    break;")
-            cases.append("}")
-        return cases
-
-    def send_lines(self, delivery: Delivery) -> list[str]:
-        assert delivery.delay_steps is not None
-        name = delivery.name
-        loop = f"for (int64_t k = m.{name}_starts[i]; k < m.{name}_starts[i + 1]; k++)"
-        if self.program.exact_events:
-            number = self.program.deliveries.index(delivery)
-            due = f"time + m.{name}_delays[k]"
-            return [f"{loop} ls_heap_push(s, {{{due}, 0, 0, k, {number}, 0}});"]
-        if name not in self.rings:
-            return [f"{loop} {self.text.call(delivery)}"]
-        ring = self.rings[name]
-        if uniform(delivery.delay_steps):
-            delay = int(delivery.delay_steps[0])
-            return [
-                (
-                    f"if (m.{name}_starts[i] < m.{name}_starts[i + 1]) "
-                    f"ls_ring_push(s, {ring}, {delay}, i);"
-                )
-            ]
-        steps = f"m.{name}_delay_steps[k]"
-        return [
-            f"{loop} {{",
-            f"    if ({steps} > 0) ls_ring_push(s, {ring}, {steps}, k);",
-            f"    else {self.text.call(delivery)}",
-            "}",
-        ]
-
-    def deliver_lines(self) -> list[str]:
-        lines: list[str] = []
-        for delivery in self.program.deliveries:
-            if delivery.name not in self.rings:
-                continue
-            assert delivery.delay_steps is not None
-            name = delivery.name
-            lines.extend(
-                [
-                    "{",
-                    f"    LsRing &r = s.rings[{self.rings[name]}];",
-                    "    const int64_t slot = s.step % r.slots;",
-                    "    for (int64_t n = 0; n < r.sizes[slot]; n++) {",
-                ]
-            )
-            if uniform(delivery.delay_steps):
-                lines.append("        const int64_t i = r.items[slot][n];")
-                loop = f"for (int64_t k = m.{name}_starts[i]; k < m.{name}_starts[i + 1]; k++)"
-                lines.append(f"        {loop} {self.text.call(delivery)}")
-            else:
-                lines.append("        const int64_t k = r.items[slot][n];")
-                lines.append(f"        {self.text.call(delivery)}")
-            lines.extend(["    }", "    r.sizes[slot] = 0;", "}"])
-        return lines
 
     # --- events at exact times -----------------------------------------------------------------
 
@@ -282,59 +220,175 @@ class _Emitter:
 
     # --- the step ---------------------------------------------------------------------------------
 
-    def phase_lines(self, *, start: bool) -> list[str]:
-        lines: list[str] = []
-        for phase in self.program.start if start else self.program.phases:
-            match phase.kind:
-                case "kernel":
-                    function = self.program.function(phase.name)
-                    call = f"{self.text.kernel_name(function)}(m, s);"
-                    lines.append(call if start else f"bad |= {call}")
-                case "locate":
-                    size = self.layouts[phase.name].size
-                    loop = f"for (int64_t i = 0; i < {size}; i++)"
-                    lines.extend(self.text.locate_lines(phase.name, loop, "s.error = LS_TOO_DEEP"))
-                case "cable" | "cable_half":
-                    lines.extend(self.cable_lines(phase))
-                case "move":
-                    assert phase.move is not None
-                    layout = self.layouts[phase.move.population]
-                    for target, source in phase.move.pairs:
-                        lines.append(
-                            f"memcpy(m.{self.text.variable(layout, target)}, "
-                            f"m.{self.text.variable(layout, source)}, "
-                            f"sizeof(real) * {layout.size});"
-                        )
-                case "tick" if phase.name == "added":
-                    half = number(half_in_ms(self.program.step))
-                    lines.append("s.step++;")
-                    lines.append(f"s.clock += {half};")
-                    lines.append(f"s.clock += {half};")
-                    lines.append("s.t = s.clock * 1e-3;")
-                case "tick":
-                    lines.append("s.step++;")
-                    lines.append(f"s.t = (double)s.step * {number(self.program.step)};")
-                case "deliver":
-                    lines.append("deliver(m, s);")
-                case "send":
-                    lines.append("send(m, s);")
-                case "keep":
-                    lines.extend(self.keep_lines(phase.name))
-                case "exchange":
-                    lines.append("exchange(m, s, s.t);")
-                case "record":
-                    pass
-                case kind:
-                    raise InternalError(f"no phase is called {kind!r}")
+    def start_lines(self) -> list[str]:
+        """Return what happens before the first step."""
+        if self.owned is None:
+            return [line for phase in self.program.start for line in self.phase_lines(phase, "")]
+        lines = ["share(&job, s, 1);"]
+        for phase in self.program.start:
+            lines.extend(self.phase_lines(phase, ""))
         return lines
+
+    def step_lines(self) -> list[str]:
+        """Return what a step does, with the meetings of threads."""
+        phases = [p for p in self.program.phases if p.kind != "record"]
+        if self.owned is None:
+            return [line for p in phases for line in self.phase_lines(p, "bad |= ")]
+        accesses = [self.access(phase) for phase in phases]
+        meet = meetings([*accesses, self.owned.recorded()], self.forced(phases))
+        lines: list[str] = []
+        for phase, needed in zip(phases, meet, strict=False):
+            lines.extend(["if (ls_meet(s)) return k;"] if needed else [])
+            lines.extend(self.phase_lines(phase, "bad |= "))
+        return [*lines, *(["if (ls_meet(s)) return k;"] if meet[-1] else [])]
+
+    @property
+    def meets(self) -> bool:
+        """Whether threads ever meet inside a chunk of steps."""
+        return any("ls_meet" in line for line in self.step_lines())
+
+    def forced(self, phases: list[Phase]) -> list[bool]:
+        """Tell of every phase whether threads meet in it whatever it touches."""
+        every = bool(self.far_cases()) and self.events.window == 1
+        return [phase.kind == "send" and every for phase in phases]
+
+    def access(self, phase: Phase) -> Access:
+        """Return what a phase touches."""
+        assert self.owned is not None
+        if phase.kind == "send":
+            return self.events.near_access() | self.events.far_access()
+        return self.owned.phase(phase)
+
+    def phase_lines(self, phase: Phase, bad: str) -> list[str]:
+        """Return the lines of one phase; `bad` takes up whether a kernel met a fault."""
+        match phase.kind:
+            case "kernel":
+                function = self.program.function(phase.name)
+                return [f"{bad}{self.text.kernel_name(function)}(m, s);"]
+            case "locate":
+                first, last = self.block(phase.name)
+                loop = f"for (int64_t i = {first}; i < {last}; i++)"
+                return self.text.locate_lines(phase.name, loop, "s.error = LS_TOO_DEEP")
+            case "cable" | "cable_half":
+                return self.cable_lines(phase)
+            case "move":
+                return self.move_lines(phase)
+            case "tick" if phase.name == "added":
+                half = number(half_in_ms(self.program.step))
+                add = f"s.clock += {half};"
+                return ["s.step++;", add, add, "s.t = s.clock * 1e-3;"]
+            case "tick":
+                return ["s.step++;", f"s.t = (double)s.step * {number(self.program.step)};"]
+            case "deliver":
+                return ["deliver(m, s);"]
+            case "send":
+                return self.send_phase(start=not bad)
+            case "keep":
+                return self.keep_lines(phase.name)
+            case "exchange":
+                return ["exchange(m, s, s.t);"]
+            case "record":
+                return []
+            case kind:
+                raise InternalError(f"no phase is called {kind!r}")
+
+    def block(self, population: str) -> tuple[str, str]:
+        """Return the bounds of a member's own instances of a population."""
+        if self.owned is None:
+            return "0", str(self.layouts[population].size)
+        number = self.number[population]
+        return f"s.from[{number}]", f"s.to[{number}]"
+
+    def move_lines(self, phase: Phase) -> list[str]:
+        """Return the copying of second copies of states to where they belong."""
+        assert phase.move is not None
+        layout = self.layouts[phase.move.population]
+        first, last = self.block(layout.name)
+        return [
+            f"memcpy(m.{self.text.variable(layout, target)} + {first}, "
+            f"m.{self.text.variable(layout, source)} + {first}, "
+            f"sizeof(real) * (size_t)({last} - {first}));"
+            for target, source in phase.move.pairs
+        ]
+
+    # --- threads --------------------------------------------------------------------------------
+
+    def near_cases(self) -> list[str]:
+        """Return what becomes of a member's own events before anybody else sees them."""
+        return self.events.send_cases(self.events.near, record=True)
+
+    def far_cases(self) -> list[str]:
+        """Return what every member makes of everybody's events."""
+        return self.events.send_cases(self.events.far, record=False)
+
+    def send_phase(self, *, start: bool) -> list[str]:
+        """Return the sending of what was noted."""
+        if self.owned is None:
+            return ["send(m, s);"]
+        lines = ["send_near(m, s);"]
+        if self.far_cases() and start:
+            lines.append("exchange(m, s);")
+        elif self.far_cases():
+            steps = self.events.window
+            when = f"if (s.step % {steps} == 0 || k + 1 == steps) " if steps > 1 else ""
+            lines.append(f"{when}{{")
+            lines.extend(["    if (ls_meet(s)) return k;", "    exchange(m, s);", "}"])
+        return lines
+
+    def team_lines(self) -> dict[str, object]:
+        """Return what the template wants to know of threads."""
+        if self.owned is None:
+            cases = self.events.send_cases(self.program.deliveries, record=True)
+            return {"send_cases": cases, "meets": False}
+        return {
+            "send_cases": [],
+            "near_cases": self.near_cases(),
+            "far_cases": self.far_cases(),
+            "disordered": self.events.disordered(),
+            "meets": self.meets,
+            "share_lines": self.share_lines(),
+            "owns_cases": self.events.owns_cases(),
+            "populations": len(self.layouts) + len(self.cables),
+        }
+
+    def share_lines(self) -> list[str]:
+        """Return the cutting of every population into blocks, those first that others follow."""
+        assert self.owned is not None
+        lines: list[str] = []
+        for layout in self.owned.in_order():
+            n, above = self.number[layout.name], self.owned.above_of(layout)
+            if above is None:
+                lines.append(f"ls_share(s, {n}, {layout.size}, count);")
+            else:
+                parent = f"(*(Job *)job).m->{self.pop[layout.name]}_at_parent"
+                lines.append(
+                    f"ls_share_below(s, {n}, {self.number[above.name]}, {parent}, {layout.size});"
+                )
+        for name, n in self.cables.items():
+            cable = self.layouts[name].cable
+            assert cable is not None
+            lines.append(f"ls_share(s, {n}, {cable.cells}, count);")
+        return lines
+
+    @property
+    def cables(self) -> dict[str, int]:
+        """The number under which the cells of a cable's population are shared out."""
+        found = [name for name, layout in self.layouts.items() if layout.cable is not None]
+        return {name: len(self.layouts) + n for n, name in enumerate(found)}
 
     def cable_lines(self, phase: Phase) -> list[str]:
         """Return the solve for the potentials of a population of compartments."""
         layout = self.layouts[phase.name]
+        assert layout.cable is not None
+        first, last = "0", str(layout.cable.cells)
+        if self.owned is not None:
+            n = self.cables[layout.name]
+            first, last = f"s.from[{n}]", f"s.to[{n}]"
+        arguments = self.text.cable_arguments(layout, phase)
         return [
             "{",
             f"    {self.text.cable_tree(layout)}",
-            f"    bad |= ls_cable_step<real>(tree, {self.text.cable_arguments(layout, phase)});",
+            f"    bad |= ls_cable_cells<real>(tree, {first}, {last}, {arguments});",
             "}",
         ]
 
@@ -348,7 +402,10 @@ class _Emitter:
                 if derived
                 else f"m.{self.text.variable(layout, c.variable)}[{c.instance}]"
             )
-            lines.append(f"row[{n}] = (double){value};")
+            mine = ""
+            if self.owned is not None:
+                mine = f"if (ls_mine(s, {self.number[c.population]}, {c.instance})) "
+            lines.append(f"{mine}row[{n}] = (double){value};")
         return lines
 
     def fault_lines(self) -> list[str]:
@@ -358,8 +415,14 @@ class _Emitter:
                 if name not in layout.variables:
                     continue
                 load = f"m.{self.text.variable(layout, name)}[i]"
+                first, last = self.block(layout.name)
+                mine = ""
+                if self.owned is not None and layout.cable and name == layout.cable.state:
+                    # The solve goes by cells.
+                    first, last = "0", str(layout.size)
+                    mine = f"if (ls_mine(s, {self.cables[layout.name]}, i % {layout.cable.cells})) "
                 lines.append(
-                    f"for (int64_t i = 0; i < {layout.size}; i++) "
+                    f"for (int64_t i = {first}; i < {last}; i++) {mine}"
                     f"if (!({load} - {load} == 0)) {{ s.error = LS_NOT_FINITE; "
                     f"s.error_population = {p}; s.error_variable = {v}; "
                     f"s.error_instance = i; return; }}"

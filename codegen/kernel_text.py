@@ -546,12 +546,14 @@ class KernelText:
         lines.extend(f"    {name} = ({real})x[{n}];" for n, name in enumerate(names))
         return [*lines, "}"]
 
-    def call(self, delivery: Delivery) -> str:
-        """Return the call of a handler for connection k."""
+    def call(self, delivery: Delivery, at: str = "k") -> str:
+        """Return the call of a handler for connection `at`."""
         handler = self.handler_name(delivery.target, delivery.handler)
         function = self.program.function(f"handle {delivery.target} {delivery.handler}")
-        values = "".join(f", m.{delivery.name}_{identifier(key)}[k]" for key in function.arguments)
-        return f"{handler}(m, s, m.{delivery.name}_targets[k]{values});"
+        values = "".join(
+            f", m.{delivery.name}_{identifier(key)}[{at}]" for key in function.arguments
+        )
+        return f"{handler}(m, s, m.{delivery.name}_targets[{at}]{values});"
 
 
 def propagate_lines(statement: Propagate, printer: Printer) -> list[str]:

@@ -130,7 +130,7 @@ class _Work:
 
 class _Lowering:
     def __init__(self, network: Network, method: str) -> None:
-        self.network = network
+        self.network = network = without_idle(network)
         self.method = method
         self.works = {p.name: _Work(p) for p in network.populations}
         self.collect_lists: list[CollectList] = []
@@ -267,7 +267,7 @@ class _Lowering:
         found: list[Delivery] = []
         step = self.network.settings.step
         for number, projection in enumerate(self.network.projections):
-            made = delivery_of(self.network, projection, f"d{number}")
+            made = by_target(delivery_of(self.network, projection, f"d{number}"))
             assert made.delays is not None
             steps = np.floor(made.delays / step + 0.5).astype(np.int64)
             kept = made.delays if self.exact_events else None
@@ -866,6 +866,29 @@ def with_step(statements: tuple[BodyStatement, ...], step: float) -> tuple[BodyS
             case _:
                 found.append(statement)
     return tuple(found)
+
+
+def without_idle(network: Network) -> Network:
+    """Return `network` without connections to handlers that do nothing."""
+    handlers = {population.name: population.handlers for population in network.populations}
+    kept = tuple(p for p in network.projections if handlers[p.target].get(p.handler) != ())
+    return network if len(kept) == len(network.projections) else replace(network, projections=kept)
+
+
+def by_target(delivery: Delivery) -> Delivery:
+    """Return a delivery with every source's connections in the order of their targets.
+
+    Those with the same target stay as they are: what a target adds up is the same. In this order
+    memory is walked one way, and a thread's own targets lie in one piece.
+    """
+    sources = np.repeat(np.arange(len(delivery.starts) - 1), np.diff(delivery.starts))
+    order = np.lexsort((delivery.targets, sources))
+    return replace(
+        delivery,
+        targets=delivery.targets[order],
+        delays=None if delivery.delays is None else delivery.delays[order],
+        values={key: values[order] for key, values in delivery.values.items()},
+    )
 
 
 def _advanced(work: _Work) -> set[str]:

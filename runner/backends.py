@@ -17,6 +17,7 @@ from .numpy_phases import NumpyPhases
 from .numpy_run import NumpyRun
 from .plan import Plan
 from .request import Request
+from .threads import Threads, available
 
 
 class Running(Protocol):
@@ -51,7 +52,8 @@ def start_cpp(plan: Plan, request: Request) -> Running:
     if plan.program.schedule == "phases":
         library = build(plan.text, kernel_flags())
         names = plan.buffers
-        return NativePhases(plan.program, library, names, request.threads or 1)
+        threads = Threads(request.threads or available())
+        return NativePhases(plan.program, library, names, threads)
     library = build(plan.text)
     return NativeRun(plan.program, library, plan.buffers, plan.random_state)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from ..codegen.program import BufferName, Program, recorded_ranges
 from ..converter.network import Array
 from ..errors import NumericalError
 from .native import NO_MEMORY, NOT_FINITE, TOO_DEEP, cable_array, not_finite
+from .threads import Threads
 
 
 class Phases(ctypes.Structure):
-    """The C struct LsPhases of lemsmith_phases.h, field by field."""
+    """The fields of the C struct LsPhases of lemsmith_phases.h that are read and set here."""
 
     _fields_ = [
         ("t", ctypes.c_double),
@@ -25,22 +27,9 @@ class Phases(ctypes.Structure):
         ("error_instance", ctypes.c_int64),
         ("seed", ctypes.c_uint64),
         ("threads", ctypes.c_int64),
-        ("noted_ports", ctypes.c_void_p),
-        ("noted_instances", ctypes.c_void_p),
-        ("noted_times", ctypes.c_void_p),
-        ("noted_size", ctypes.c_int64),
-        ("noted_room", ctypes.c_int64),
         ("event_times", ctypes.POINTER(ctypes.c_double)),
         ("event_ports", ctypes.POINTER(ctypes.c_int64)),
         ("event_size", ctypes.c_int64),
-        ("event_room", ctypes.c_int64),
-        ("rings", ctypes.c_void_p),
-        ("ring_count", ctypes.c_int64),
-        ("clock", ctypes.c_double),
-        ("heap", ctypes.c_void_p),
-        ("heap_size", ctypes.c_int64),
-        ("heap_room", ctypes.c_int64),
-        ("heap_count", ctypes.c_int64),
     ]
 
 
@@ -48,7 +37,11 @@ class NativePhases:
     """One run of a compiled program, advanced in chunks of steps."""
 
     def __init__(
-        self, program: Program, library: Path, names: tuple[BufferName, ...], threads: int
+        self,
+        program: Program,
+        library: Path,
+        names: tuple[BufferName, ...],
+        threads: Threads | None = None,
     ) -> None:
         self.program = program
         self.library = ctypes.CDLL(str(library))
@@ -58,11 +51,16 @@ class NativePhases:
         self.library.ls_start.argtypes = [pointer, pointer, pointer]
         self.library.ls_start.restype = None
         self.library.ls_free.argtypes = [pointer]
+        self.library.ls_make.argtypes = []
+        self.library.ls_make.restype = pointer
         self.real = np.float32 if program.precision == "single" else np.float64
         self.small = np.float64 if program.precision == "double" else np.float32
-        self.state = Phases()
+        self.threads = threads or Threads(1)
+        self.made = self.library.ls_make()
+        if not self.made:
+            raise NumericalError("there is no memory left for the run")
+        self.state = Phases.from_address(self.made)
         self.state.seed = program.seed % 2**64
-        self.state.threads = threads
         self.arrays = [self.array(name) for name in names]
         self.pointers = (pointer * max(1, len(self.arrays)))(
             *(array.ctypes.data for array in self.arrays)
@@ -114,7 +112,7 @@ class NativePhases:
     def initial_row(self) -> Array:
         """Make the run ready, test conditions at the start, return the first row (columns,)."""
         row = np.zeros(max(1, len(self.program.columns)))
-        self.library.ls_start(self.pointers, ctypes.byref(self.state), row.ctypes.data)
+        self.library.ls_start(self.pointers, self.made, row.ctypes.data)
         self.check()
         return row[: len(self.program.columns)]
 
@@ -123,9 +121,10 @@ class NativePhases:
 
         Raises `NumericalError` where a state stopped being finite.
         """
-        done = int(
-            self.library.ls_run(self.pointers, ctypes.byref(self.state), steps, rows.ctypes.data)
-        )
+        self.state.threads = self.threads.now
+        begin = time.perf_counter()
+        done = int(self.library.ls_run(self.pointers, self.made, steps, rows.ctypes.data))
+        self.threads.took(done, time.perf_counter() - begin)
         self.check()
         return done
 
@@ -157,6 +156,6 @@ class NativePhases:
         return float(self.state.t)
 
     def __del__(self) -> None:
-        if getattr(self, "library", None) is not None:
-            self.library.ls_free(ctypes.byref(self.state))
-            self.state = Phases()
+        if getattr(self, "made", None):
+            self.library.ls_free(self.made)
+            self.made = None

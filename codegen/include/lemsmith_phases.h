@@ -24,9 +24,10 @@
 
 enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3 };
 
-// Events of one projection on their way: a slot of a ring for every step of delay.
+// Events of one projection on their way: a slot of a ring for every step of delay. An item is a
+// source, whose connections all have the same delay, or (`single`) one connection.
 struct LsRing {
-    int64_t slots;
+    int64_t slots, single;
     int64_t *sizes, *rooms;
     int32_t **items;
 };
@@ -39,24 +40,41 @@ struct LsEvent {
     int32_t delivery, number;    // a connection `item`, or port `number` of instance `item`
 };
 
+// Events that instances sent, in order.
+struct LsNoted {
+    int32_t *ports, *instances;
+    double *times;
+    int64_t *steps;              // of those that were seen
+    int64_t size, room, seen;    // the first `seen` were looked at by who noted them
+};
+
+struct LsTeam;
+
+// The state of a run, or of one thread's part in it. The caller reads the fields up to
+// `event_size`.
 struct LsPhases {
     double t;
     int64_t step;
     int64_t error;
     int64_t error_population, error_variable, error_instance;
     uint64_t seed;
-    int64_t threads;
-    int32_t *noted_ports, *noted_instances;   // events to send, in order
-    double *noted_times;
-    int64_t noted_size, noted_room;
+    int64_t threads;                          // at most so many for the next steps
     double *event_times;                      // recorded events
     int64_t *event_ports;
-    int64_t event_size, event_room;
+    int64_t event_size;
+    int64_t event_room;
+    LsNoted noted[2];                         // one is filled while others may read the other
+    int64_t filling;
+    int64_t sent;                             // the last step whose events have been sent
     LsRing *rings;
     int64_t ring_count;
     double clock;    // the time in ms as NEURON adds it up, by halves of a step
     struct LsEvent *heap;    // events at exact times: to be sent, and on their way
     int64_t heap_size, heap_room, heap_count;
+    int64_t *from, *to;      // this thread's instances of each population
+    int64_t rank;
+    LsTeam *team;
+    int64_t patience, failed;
 };
 
 static inline bool ls_grow(void **array, int64_t room, size_t size) {
@@ -67,33 +85,35 @@ static inline bool ls_grow(void **array, int64_t room, size_t size) {
 }
 
 static inline void ls_note(LsPhases &s, int32_t port, int64_t instance, double time) {
-    if (s.noted_size == s.noted_room) {
-        int64_t room = s.noted_room ? 2 * s.noted_room : 1024;
-        if (!ls_grow((void **)&s.noted_ports, room, sizeof(int32_t)) ||
-            !ls_grow((void **)&s.noted_instances, room, sizeof(int32_t)) ||
-            !ls_grow((void **)&s.noted_times, room, sizeof(double))) {
+    LsNoted &noted = s.noted[s.filling];
+    if (noted.size == noted.room) {
+        int64_t room = noted.room ? 2 * noted.room : 1024;
+        if (!ls_grow((void **)&noted.ports, room, sizeof(int32_t)) ||
+            !ls_grow((void **)&noted.instances, room, sizeof(int32_t)) ||
+            !ls_grow((void **)&noted.times, room, sizeof(double)) ||
+            !ls_grow((void **)&noted.steps, room, sizeof(int64_t))) {
             s.error = LS_NO_MEMORY;
             return;
         }
-        s.noted_room = room;
+        noted.room = room;
     }
-    s.noted_ports[s.noted_size] = port;
-    s.noted_times[s.noted_size] = time;
-    s.noted_instances[s.noted_size++] = (int32_t)instance;
+    noted.ports[noted.size] = port;
+    noted.times[noted.size] = time;
+    noted.instances[noted.size++] = (int32_t)instance;
 }
 
 // Note as many events as a kernel counted; most count none, so look at eight instances at once.
-static inline void ls_note_flags(LsPhases &s, int32_t port, const unsigned char *flags, int64_t n,
-                                 double time) {
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
+static inline void ls_note_flags(LsPhases &s, int32_t port, const unsigned char *flags, int64_t from,
+                                 int64_t to, double time) {
+    int64_t i = from;
+    for (; i + 8 <= to; i += 8) {
         uint64_t word;
         memcpy(&word, flags + i, 8);
         if (!word) continue;
         for (int64_t j = i; j < i + 8; j++)
             for (int k = 0; k < flags[j]; k++) ls_note(s, port, j, time);
     }
-    for (; i < n; i++)
+    for (; i < to; i++)
         for (int k = 0; k < flags[i]; k++) ls_note(s, port, i, time);
 }
 
@@ -146,9 +166,10 @@ static inline LsEvent ls_heap_pop(LsPhases &s) {
     return top;
 }
 
-static inline void ls_ring_push(LsPhases &s, int64_t ring, int64_t delay, int64_t item) {
+// Put an item on its way, due in step `due`.
+static inline void ls_ring_push(LsPhases &s, int64_t ring, int64_t due, int64_t item) {
     LsRing &r = s.rings[ring];
-    int64_t slot = (s.step + delay) % r.slots;
+    int64_t slot = due % r.slots;
     if (r.sizes[slot] == r.rooms[slot]) {
         int64_t room = r.rooms[slot] ? 2 * r.rooms[slot] : 64;
         if (!ls_grow((void **)&r.items[slot], room, sizeof(int32_t))) {
@@ -160,13 +181,15 @@ static inline void ls_ring_push(LsPhases &s, int64_t ring, int64_t delay, int64_
     r.items[slot][r.sizes[slot]++] = (int32_t)item;
 }
 
-static inline void ls_make_rings(LsPhases &s, const int64_t *slots, int64_t count) {
+static inline void ls_make_rings(LsPhases &s, const int64_t *slots, const int64_t *single,
+                                 int64_t count) {
     if (s.rings || !count) return;
     s.rings = (LsRing *)calloc((size_t)count, sizeof(LsRing));
     s.ring_count = s.rings ? count : 0;
     if (!s.rings) s.error = LS_NO_MEMORY;
     for (int64_t r = 0; r < s.ring_count; r++) {
         s.rings[r].slots = slots[r];
+        s.rings[r].single = single[r];
         s.rings[r].sizes = (int64_t *)calloc((size_t)slots[r], sizeof(int64_t));
         s.rings[r].rooms = (int64_t *)calloc((size_t)slots[r], sizeof(int64_t));
         s.rings[r].items = (int32_t **)calloc((size_t)slots[r], sizeof(int32_t *));
@@ -182,9 +205,13 @@ static inline void ls_free_phases(LsPhases &s) {
         free(s.rings[r].rooms);
     }
     free(s.rings);
-    free(s.noted_ports);
-    free(s.noted_instances);
-    free(s.noted_times);
+    for (LsNoted &noted : s.noted) {
+        free(noted.ports);
+        free(noted.instances);
+        free(noted.times);
+        free(noted.steps);
+    }
+    free(s.from);
     free(s.event_times);
     free(s.event_ports);
     free(s.heap);

@@ -128,16 +128,16 @@ MODEL = """<Lems>
 
 def test_the_default_method_makes_half_steps_around_the_solve():
     source = show(MODEL, "source")
-    step = source[source.index("ls_run") :]
-    move, solve = step.index("_move_"), step.index("ls_cable_step")
+    step = source[source.index("take_steps") :]
+    move, solve = step.index("_move_"), step.index("ls_cable_cells")
     assert move < step.index("_publish_") < solve < step.rindex("_move_")
     assert "dt / 2, 2" in step
 
 
 def test_the_method_neuron_tests_before_it_advances_and_holds_conductances():
     source = show(MODEL, "source", method="neuron")
-    step = source[source.index("ls_run") :]
-    assert step.index("_test_") < step.index("ls_cable_step") < step.index("_move_")
+    step = source[source.index("take_steps") :]
+    assert step.index("_test_") < step.index("ls_cable_cells") < step.index("_move_")
     program = show(MODEL, "program", method="neuron")
     held = next(line for line in program.splitlines() if "fcond_next =" in line)
     assert "q_next" not in held

@@ -32,7 +32,7 @@ def on_host(plan, **how):
 
 
 def native(plan):
-    return NativePhases(plan.program, build(plan.text, APART), plan.buffers, 1)
+    return NativePhases(plan.program, build(plan.text, APART), plan.buffers)
 
 
 def arrays(plan):
