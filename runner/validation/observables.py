@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,10 @@ KEPT_VALUES = 1000
 Locate = Callable[[str], Path]
 
 
+#: Works out a figure of the model itself.
+Inspect = Callable[["Morphology | Temperature"], float]
+
+
 class Unobservable(Exception):
     """The observable cannot be had from the files of a run; the message says why."""
 
@@ -69,19 +74,24 @@ class Finding:
     message: str = ""
 
 
-def judge(check: Check, locate: Locate, beside_mep: Locate) -> Finding:
+def judge(
+    check: Check, locate: Locate, beside_mep: Locate, inspect: Inspect | None = None
+) -> Finding:
     """Return what `check` comes to.
 
-    `locate` finds what the run wrote, `beside_mep` what the expectations refer to. Raises
-    `Unobservable` where a file is missing or does not hold what it should, `Unsupported`
-    where the observable is none of a run's files.
+    `locate` finds what the run wrote, `beside_mep` what the expectations refer to, `inspect`
+    works out what only the model itself tells. Raises `Unobservable` where a file is missing or
+    does not hold what it should, `Unsupported` where the figure cannot be had.
     """
     observable = check.observable
     if isinstance(observable, DryRun):
         return Finding(True, message="ran to its end")
     if isinstance(observable, ActivationVariables):
         return _within_bounds(observable, locate)
-    observed = observe(observable, locate)
+    if isinstance(observable, (Morphology, Temperature)) and inspect is not None:
+        observed = np.array([inspect(observable)])
+    else:
+        observed = observe(observable, locate)
     expected = _expected(check.expected, beside_mep)
     return compare_figures(observed, expected, observable.tolerance)
 
@@ -100,7 +110,7 @@ def observe(observable: Observable, locate: Locate) -> Floats:
     if isinstance(observable, InputResistance):
         return np.array([_input_resistance(observable, locate)])
     if isinstance(observable, (Morphology, Temperature)):
-        raise Unsupported(f"the {observable.kind} of an engine's cell is not in a run's files")
+        raise Unsupported(f"the {observable.kind} is not in a run's files")
     raise Unsupported(f"{observable.kind!r} has no figure")
 
 
@@ -115,9 +125,9 @@ def compare_figures(observed: Floats, expected: Floats, tolerance: float) -> Fin
         message = f"{_count(observed)} where {_count(expected)} are expected"
         kept = _kept(observed, 0), _kept(expected, 0)
         return Finding(False, *kept, tolerance=tolerance, message=message)
-    difference = np.abs(observed - expected)
-    size = np.abs(expected)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
+        difference = np.abs(observed - expected)
+        size = np.abs(expected)
         relative = np.where(difference == 0, 0.0, difference / size)
     passed = bool(np.all(difference <= ABSOLUTE_TOLERANCE + tolerance * size))
     if not relative.size:
@@ -138,15 +148,17 @@ def compare_figures(observed: Floats, expected: Floats, tolerance: float) -> Fin
 def read_columns(file: DataFile, locate: Locate) -> Floats:
     """Return the scaled columns of `file` as an array of rows."""
     path = locate(file.path)
-    if not path.stat().st_size:
-        raise Unobservable(f"{path.name} is empty")
     try:
-        table = np.loadtxt(path, usecols=file.columns, skiprows=file.header, ndmin=2)
-    except (ValueError, IndexError) as fault:
+        with path.open(encoding="utf-8") as lines:
+            rest = islice(lines, file.header, None)
+            first = next((line for line in rest if line.partition("#")[0].strip()), None)
+            if first is None:
+                raise Unobservable(f"{path.name} is empty below its header")
+            table = np.loadtxt(chain([first], rest), usecols=file.columns, ndmin=2)
+    except (ValueError, IndexError, OverflowError) as fault:
         raise Unobservable(f"{path.name} has no such columns: {fault}") from fault
-    if not table.size:
-        raise Unobservable(f"{path.name} is empty")
-    return np.asarray(table * np.asarray(file.scaling), dtype=np.float64)
+    with np.errstate(all="ignore"):
+        return np.asarray(table * np.asarray(file.scaling), dtype=np.float64)
 
 
 def read_spikes(file: SpikeFile, locate: Locate) -> dict[float, Floats]:

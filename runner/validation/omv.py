@@ -239,11 +239,18 @@ def find(paths: Iterable[Path]) -> tuple[Path, ...]:
             )
         elif not path.exists():
             raise UsageError(f"{path} does not exist")
+        elif path.suffix == ".mep":
+            raise UsageError(
+                f"{path} says what to expect, and not of which run; give an OMV test (.omt) that "
+                "names it, or the folder"
+            )
         elif path.suffix != ".omt":
             raise UsageError(
                 f"{path} is no OMV test (.omt); give one, or a folder that holds some, or "
                 "--against to compare the model with another simulator or a file of results"
             )
+        elif not path.is_file():
+            raise UsageError(f"{path} is no file")
         else:
             found.add(path)
     return tuple(sorted(found))
@@ -351,9 +358,10 @@ def _data_file(reader: YamlFile, at: At) -> DataFile:
     columns = reader.numbers((*at, "columns"), (0.0, 1.0))
     if not columns or any(column < 0 or not column.is_integer() for column in columns):
         reader.error("'columns' must be whole numbers, 0 or more", (*at, "columns"))
-    scale = as_number(reader.get((*at, "scaling")))
-    default = (1.0 if scale is None else scale,) * len(columns)
-    scaling = default if scale is not None else reader.numbers((*at, "scaling"), default)
+    if as_number(reader.get((*at, "scaling"))) is not None:
+        scaling = (reader.number((*at, "scaling")),) * len(columns)
+    else:
+        scaling = reader.numbers((*at, "scaling"), (1.0,) * len(columns))
     if len(scaling) != len(columns):
         reader.error(
             f"'scaling' has {len(scaling)} factors for {len(columns)} columns", (*at, "scaling")

@@ -58,7 +58,7 @@ class CheckResult:
             "expected": [_plain(value) for value in finding.expected],
             "got": [_plain(value) for value in finding.observed],
             "deviation": _plain(finding.deviation),
-            "tolerance": finding.tolerance,
+            "tolerance": _plain(finding.tolerance),
             "message": self.message,
             "seconds": self.seconds,
         }
@@ -105,7 +105,7 @@ class Report:
             key=lambda result: (result.test, result.message),
         ):
             names = ", ".join(dict.fromkeys(result.experiment for result in group))
-            lines.append(f"{shown[test]}: {names}: {message}")
+            lines.append(": ".join(part for part in (shown[test], names, message) if part != "-"))
         lines += self.warnings
         return "\n".join([*lines, self.summary()])
 

@@ -23,7 +23,7 @@ from ...errors import LemsmithError, ModelError, UsageError, did_you_mean
 from . import engine as lemsmith
 from .engine import Progress, Simulate, Validate
 from .observables import Finding, Unobservable, Unsupported, judge
-from .omv import Check, OmvTest, find, read_test
+from .omv import Check, Morphology, OmvTest, Temperature, find, read_test
 from .report import CheckResult, Report, Status
 
 #: Which of lemsmith's methods computes what an engine computes, step by step; EDEN and MOOSE
@@ -73,19 +73,21 @@ def verify(
 ) -> Report:
     """Return what the tests that `paths` name or contain come to.
 
-    `engine` keeps only the tests written for that engine; `method` overrides the method
-    that `method_for` chooses; `jobs` models run at a time. A test that cannot be read, or a
-    model that does not run, is an error in the report and stops nothing else.
+    `engine` keeps only the tests written for that engine, and those that cannot be read;
+    `method` overrides the method that `method_for` chooses; `jobs` models run at a time. A test
+    that cannot be read, or a model that does not run, is an error in the report and stops
+    nothing else.
 
     Raises `UsageError` where a path does not exist, or no test is left.
     """
     started = time.perf_counter()
+    paths = tuple(paths)
     found = find(paths)
     tests, broken = _read(found)
     if engine is not None:
-        tests, broken = _made_for(engine, tests), []
+        tests = _made_for(engine, tests)
     if not tests and not broken:
-        raise UsageError("no .omt file was found there")
+        raise UsageError(f"no .omt file was found in {', '.join(map(str, paths)) or 'no path'}")
     groups = _grouped(tests, method)
     results: dict[Path, list[CheckResult]] = {result.test: [result] for result in broken}
     telling = _Telling(len(groups), progress)
@@ -222,12 +224,19 @@ def _judged(
 
     result = partial(_result, group, test, name, check, seconds=seconds)
     try:
-        finding = judge(check, locate, beside_mep)
+        finding = judge(check, locate, beside_mep, partial(_inspected, group.target))
     except Unobservable as fault:
         return result("error", str(fault))
     except Unsupported as fault:
         return result("skip", str(fault))
     return result("pass" if finding.passed else "fail", finding.message, finding=finding)
+
+
+def _inspected(target: Path, asked: Morphology | Temperature) -> float:
+    """Return a figure of the model itself; it is resolved anew for each, which takes moments."""
+    from .cell_figures import cell_figure  # noqa: PLC0415 - few tests ask for one
+
+    return cell_figure(asked, target)
 
 
 def _written(wanted: Path, model: Path, out: Path) -> Path:

@@ -6,6 +6,7 @@ build objects are refused. What is wrong is collected, so that a reader can repo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,8 @@ import yaml
 
 from ...errors import Faults, ModelError, Place, UsageError, did_you_mean
 
-#: Values in one file; aliases can make a short file expand without end.
+#: Bytes and values in one file; aliases can make a short file expand without end.
+MAX_BYTES = 5_000_000
 MAX_VALUES = 300_000
 MAX_DEPTH = 40
 
@@ -36,6 +38,8 @@ class YamlFile:
 
     def __post_init__(self) -> None:
         try:
+            if self.path.stat().st_size > MAX_BYTES:
+                raise self._broken(f"is larger than {MAX_BYTES // 1_000_000} MB")
             text = self.path.read_text(encoding="utf-8")
             root = yaml.compose(text, Loader=yaml.SafeLoader)
             self._walk(_mapping(root), (), _Scalars())
@@ -105,8 +109,8 @@ class YamlFile:
         if value is None and default is not None:
             return float(default)
         number = as_number(value)
-        if number is None:
-            self.error(f"{at[-1]!r} must be a number, not {value!r}", at)
+        if number is None or (not math.isfinite(number) and number != default):
+            self.error(f"{at[-1]!r} must be a finite number, not {value!r}", at)
             return 0.0
         return number
 
@@ -123,11 +127,12 @@ class YamlFile:
         value = self.get(at)
         if value is None:
             return default
-        numbers = [as_number(item) for item in value] if isinstance(value, list) else [None]
-        if None in numbers:
-            self.error(f"{at[-1]!r} must be a list of numbers", at)
+        items = value if isinstance(value, list) else [None]
+        numbers = [number for item in items if (number := as_number(item)) is not None]
+        if len(numbers) < len(items) or not all(map(math.isfinite, numbers)):
+            self.error(f"{at[-1]!r} must be a list of finite numbers", at)
             return default
-        return tuple(number for number in numbers if number is not None)
+        return tuple(numbers)
 
     def known_keys(self, at: At, known: Iterable[str]) -> None:
         """Warn of every key of the mapping at `at` that OMV does not look at."""

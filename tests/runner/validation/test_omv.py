@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from lemsmith.errors import ModelError, UsageError
 from lemsmith.runner.validation import omv
+from lemsmith.runner.validation.yaml_file import MAX_BYTES
 
 SHARED = Path(__file__).parents[3].parent / "shared"
 CORPUS = SHARED / "corpus"
@@ -276,3 +278,35 @@ def test_a_file_that_is_no_plain_yaml_is_a_fault_of_the_file(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ModelError, match=r"\.test\.omt:\d+:\d+"):
         omv.read_test(path)
+
+
+def test_a_file_that_is_too_large_is_refused_unread(tmp_path):
+    path = tmp_path / ".test.omt"
+    path.write_text("target: a\nengine: b\n#" + "x" * MAX_BYTES)
+    with pytest.raises(ModelError, match="larger than 5 MB"):
+        omv.read_test(path)
+
+
+@pytest.mark.parametrize("value", [".inf", ".nan", "-.inf"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tolerance: {}\n  file: {{path: a}}",
+        "file: {{path: a, scaling: {}}}",
+        "file: {{path: a, scaling: [1, {}]}}",
+        "spike detection: {{method: threshold, threshold: {}}}\n  file: {{path: a}}",
+    ],
+)
+def test_a_number_must_be_finite(tmp_path, text, value):
+    path = write(tmp_path, f"spike times:\n  {text.format(value)}", "spike times: [1]")
+    with pytest.raises(ModelError, match="finite number"):
+        omv.read_test(path)
+
+
+def test_what_is_no_test_is_refused_by_what_it_is(tmp_path):
+    (tmp_path / "a.mep").touch()
+    with pytest.raises(UsageError, match=r"a\.mep says what to expect"):
+        omv.find([tmp_path / "a.mep"])
+    os.mkfifo(tmp_path / "pipe.omt")
+    with pytest.raises(UsageError, match=r"pipe\.omt is no file"):
+        omv.find([tmp_path / "pipe.omt"])
