@@ -18,7 +18,8 @@ CELL = """<neuroml xmlns="http://www.neuroml.org/schema/neuroml2" id="doc">
     <segment id="0" name="soma"><proximal x="0" y="0" z="0" diameter="10"/>
       <distal x="10" y="0" z="0" diameter="10"/></segment>
     <segment id="1" name="dend"><parent segment="0"/>
-      <proximal x="10" y="0" z="0" diameter="2"/><distal x="10" y="30" z="0" diameter="2"/></segment>
+      <proximal x="10" y="0" z="0" diameter="2"/>
+      <distal x="10" y="30" z="0" diameter="2"/></segment>
     <segmentGroup id="tree"><member segment="1"/></segmentGroup>
   </morphology></cell>
   <network id="net"{more}><population id="pop" component="{id}" size="1"/></network>

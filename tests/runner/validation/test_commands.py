@@ -111,8 +111,8 @@ def test_a_file_of_results_that_is_not_there_is_not_taken_for_a_peer():
 
 @pytest.mark.parametrize(
     "module",
-    ["cell_figures", "compare", "detection", "explain", "last_words", "model_files", "observables", "sampling",
-     "text_table", "trains", "verify"],
+    ["cell_figures", "compare", "detection", "explain", "last_words", "model_files",
+     "observables", "sampling", "text_table", "trains", "verify"],
 )  # fmt: skip
 def test_the_examples_in_the_code_hold(module):
     results = doctest.testmod(import_module(f"lemsmith.runner.validation.{module}"))
