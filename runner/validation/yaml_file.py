@@ -110,7 +110,8 @@ class YamlFile:
             return float(default)
         number = as_number(value)
         if number is None or (not math.isfinite(number) and number != default):
-            self.error(f"{at[-1]!r} must be a finite number, not {value!r}", at)
+            kind = "number" if number is None else "finite number"
+            self.error(f"{at[-1]!r} must be a {kind}, not {value!r}", at)
             return 0.0
         return number
 
@@ -130,7 +131,8 @@ class YamlFile:
         items = value if isinstance(value, list) else [None]
         numbers = [number for item in items if (number := as_number(item)) is not None]
         if len(numbers) < len(items) or not all(map(math.isfinite, numbers)):
-            self.error(f"{at[-1]!r} must be a list of finite numbers", at)
+            kind = "numbers" if len(numbers) < len(items) else "finite numbers"
+            self.error(f"{at[-1]!r} must be a list of {kind}", at)
             return default
         return tuple(numbers)
 
