@@ -277,7 +277,8 @@ Examples:
     "--threads",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Threads to run on; by default all. The results are the same for any number.",
+    help="Threads to run on at most, by default one per core; fewer where more would not be "
+    "faster. The results are the same for any number.",
 )
 @click.option(
     "--out",

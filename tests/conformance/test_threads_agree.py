@@ -175,9 +175,9 @@ def everything(running: NativePhases, plan, numbers: tuple[int, ...], first: int
     return [rows.tobytes(), repr(running.events()).encode(), *stored]
 
 
-CASES = [(name, method) for name in MODELS for method in ("default", "euler")]
+CASES = [(name, "default") for name in MODELS]
+CASES += [("events at once and later", "euler"), ("conditions", "euler"), ("cables", "neuron")]
 CASES += [("events later", "rk4"), ("gap junctions", "rk4"), ("plastic", "exponential_euler")]
-CASES += [("cables", "neuron"), ("one cable", "neuron")]
 
 
 @pytest.mark.parametrize(("name", "method"), CASES)
