@@ -28,6 +28,9 @@ _PLAIN: Final = bytes(c for c in range(0x20, 0x7F) if c not in b"<&")
 _NUMERIC: Final = np.zeros(256, dtype=np.bool_)
 _NUMERIC[[ord(c) for c in NUMERIC]] = True
 
+_FRACTION: Final = np.zeros(256, dtype=np.bool_)
+_FRACTION[[ord(c) for c in ".eE"]] = True
+
 #: What stands before each row: the end of a line and blanks.
 _BEFORE: Final = re.compile(rb"(\r?\n)([ \t]*)")
 
@@ -201,8 +204,8 @@ def _numbers(data: Bytes, starts: Ints, lengths: Ints) -> NDArray[np.float64] | 
     places = np.arange(longest)
     there = places < lengths[:, None]
     cells = data[np.where(there, starts[:, None] + places, starts[:, None])]
-    if not bool(_NUMERIC[cells].all()):
-        return None
+    if not bool(_NUMERIC[cells].all()) or not bool(_FRACTION[cells].any()):
+        return None  # no numbers, or perhaps whole ones
     cells = np.where(there, cells, 0).astype(np.uint8)
     try:
         found = np.ascontiguousarray(cells).view(f"S{longest}").ravel().astype(np.float64)
