@@ -159,6 +159,8 @@ def kinds_of(population: Population) -> list[Kind]:
     #: What others than timed conditions write.
     elsewhere = moving | handled
     elsewhere = elsewhere.union(*(w for w, t in zip(writes, timed, strict=True) if not t))
+    # A condition that does nothing stands for an equation's switch: the step is cut there.
+    cuts = [not condition.body for condition in population.conditions]
     found: list[Kind] = []
     for n, condition in enumerate(population.conditions):
         plain = all(isinstance(s, Assign) for s in condition.body)
@@ -170,9 +172,10 @@ def kinds_of(population: Population) -> list[Kind]:
         found.append(
             Kind(
                 timed=timed[n] and plain and constant and not writes[n] & elsewhere,
-                late=plain and constant and not writes[n] & (driving | moving),
+                late=not cuts[n] and plain and constant and not writes[n] & (driving | moving),
                 rare=bool(writes[n] & looked_at[n]) and not _lasts(condition),
-                passive=not writes[n] & (driving | moving)
+                passive=not cuts[n]
+                and not writes[n] & (driving | moving)
                 and not (read - {"t"}) & moving
                 and not random,
                 clock=not looked_at[n] & moving,
@@ -216,7 +219,7 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
     ]
     turning = _turning([test for test, kind in zip(tests, kinds, strict=True) if kind.timed])
     growth = advance(body, groups)
-    body.clock = simplify(Binary("+", Name("t"), Name("dt")))
+    body.clock = END
     body.clock_version += 1
     end = [
         ZERO if kind.timed else kept(body, test, "holds")
@@ -263,23 +266,22 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
         body.statements.append(Flag(CROSSED, Binary("!=", crossed, ZERO)))
 
 
-def _turning(tests: list[Expression]) -> Expression:
-    """Return 1 in a step in which one of some tests of the time turns, else 0.
+#: The time of the step's end, rounded as that of the next one's start: t + dt may lie a rounding
+#: below it, and what turns between the two would be met a step late.
+END = Binary(
+    "*",
+    Call("ceil", (Binary("+", Binary("/", Name("t"), Name("dt")), Number(0.5)),)),
+    Name("dt"),
+)
 
-    A step is counted twice, before and after, so that no turn is lost between two roundings of
-    one time.
-    """
+
+def _turning(tests: list[Expression]) -> Expression:
+    """Return 1 in a step in which one of some tests of the time turns, else 0."""
     found: Expression = ZERO
-    ends = (
-        Call("max", (Binary("-", Name("t"), Name("dt")), ZERO)),
-        Name("t"),
-        Binary("+", Name("t"), Name("dt")),
-    )
     for test in tests:
-        before, now, after = (truth(simplify(substitute(test, {"t": time}))) for time in ends)
-        for one, other in ((before, now), (now, after)):
-            turn = Call("abs", (Binary("-", one, other),))
-            found = turn if found == ZERO else Call("max", (found, turn))
+        now, after = (truth(simplify(substitute(test, {"t": time}))) for time in (Name("t"), END))
+        turn = Call("abs", (Binary("-", now, after),))
+        found = turn if found == ZERO else Call("max", (found, turn))
     return found
 
 
@@ -324,16 +326,17 @@ def local_number(body: Body, tree: Expression, name: str) -> Expression:
     return Name(local)
 
 
-def advance(body: Body, groups: Sequence[Group]) -> Expression:
+def advance(body: Body, groups: Sequence[Group], *, watched: bool = True) -> Expression:
     """Advance every state by dt; what depends on the time is taken at the step's middle.
 
-    Returns the largest exponent by which a state grew that is nonlinear in itself, or zero.
+    Returns the largest exponent by which a state grew that is nonlinear in itself, or zero;
+    zero as well where nobody watches.
     """
     body.clock = simplify(Binary("+", Name("t"), Binary("*", Number(0.5), Name("dt"))))
     body.clock_version += 1
     growth: Expression = ZERO
     for group in groups:
-        if not isinstance(group, Propagation):
+        if watched and not isinstance(group, Propagation):
             for update in group:
                 if update.growth is not None:
                     tree = local_number(body, body.bound(update.growth), "growth")

@@ -55,7 +55,7 @@ from .methods.euler import euler
 from .methods.exact import exact
 from .methods.exponential import exponential_euler
 from .methods.runge_kutta import TABLEAUS, Tableau
-from .methods.structured import is_linear, late_steps, layers_of, staggered, structured
+from .methods.structured import early_steps, is_linear, late_steps, layers_of, staggered, structured
 from .methods.updates import Group, Groups, Slopes, closure, slope
 from .program import (
     BodyStatement,
@@ -124,8 +124,9 @@ class _Work:
     deferred: bool = False
     located: bool = False
     extra: dict[str, float] = field(default_factory=dict)
-    #: States kept half a step behind, and how they get to the step's end.
+    #: States kept half a step behind, how they get to the step's end, and there from the start.
     late: dict[str, Expression] = field(default_factory=dict)
+    early: dict[str, Expression] = field(default_factory=dict)
 
 
 class _Lowering:
@@ -342,16 +343,17 @@ class _Lowering:
             return
         work.groups = staggered(population, work.slopes, layers)
         work.late = late_steps(population, work.slopes, layers[0])
+        work.early = early_steps(population, work.slopes, layers[0])
 
     def half_phases(self) -> list[Phase]:
-        """Return the opening half steps of states that run half a step apart."""
+        """Return the half steps back from the start of states that run half a step behind."""
         phases: list[Phase] = []
         for name, work in self.works.items():
             if not work.late:
                 continue
             body = self.body(work)
             body.late = {}
-            body.update([(state, tree, None) for state, tree in work.late.items()])
+            body.update([(state, tree, None) for state, tree in work.early.items()])
             body.store()
             phases.append(Phase("kernel", self.finish(f"open {name}", work, body, "kernel")))
         return phases
@@ -577,7 +579,7 @@ class _Lowering:
             else:
                 states = tuple(s for s in states if s in _advanced(work))
                 if self.method in LOCATED:
-                    advance(body, work.groups)
+                    advance(body, work.groups, watched=False)
                 else:
                     for group in work.groups:
                         body.step(group)

@@ -47,9 +47,8 @@ def call(name: str, *arguments: object) -> None:
 
 def cooperative(device: int) -> bool:
     """Tell whether a device can launch grids whose blocks wait for each other."""
-    handle, found = ctypes.c_int(), ctypes.c_int()
-    call("cuDeviceGet", ctypes.byref(handle), ctypes.c_int(device))
-    call("cuDeviceGetAttribute", ctypes.byref(found), COOPERATIVE, handle)
+    found = ctypes.c_int()
+    call("cuDeviceGetAttribute", ctypes.byref(found), COOPERATIVE, ctypes.c_int(device))
     return bool(found.value)
 
 

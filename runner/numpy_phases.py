@@ -330,8 +330,9 @@ class NumpyPhases:
             np.array([role in found for found in roles], dtype=bool)
             for role in ("late", "passive", "clock")
         )
-        now, left = self.t, (self.done + 1) * self.dt - self.t
-        reach = left
+        # What holds at the end is asked at one and the same rounding of its time.
+        now, end = self.t, (self.done + 1) * self.dt
+        left = reach = end - now
         near = 1e-13 * left + 4.5e-16 * (now + left)
         for _ in range(CROSSINGS):
             before, low_gaps = tested(now, x)
@@ -343,12 +344,13 @@ class NumpyPhases:
                     break
                 trial *= 0.5
                 *y, growth = stepped(now, trial)
-            after, gaps = tested(now + trial, y)
+            then = now + trial if trial < left else end
+            after, gaps = tested(then, y)
             on = after & ~before & ~late
             if not on.any():
                 if not (trial < left and trial > near):
-                    return acted(now + left, y, after)
-                x, now, left, reach = y, now + trial, left - trial, 2 * trial
+                    return acted(end, y, after)
+                x, now, left, reach = y, then, end - then, 2 * trial
                 continue
             timed = not (on & ~clock).any()
             moves_nothing = bool(on.sum() == 1 and (on & passive).any())
@@ -366,15 +368,15 @@ class NumpyPhases:
             if moves_nothing:
                 # What acts here moves nothing: the step goes on as it was.
                 x = acted(now + high, y, on)
-                now, left = now + trial, left - trial
+                now, left = then, end - then
                 if left > near:
                     continue
                 after, _ = tested(now, x)
                 return acted(now, x, after & ~on)
             *y, _ = stepped(now, high)
             after, _ = tested(now + high, y)
-            now, left = now + high, left - high
-            reach = left
+            now += high
+            left = reach = end - now
             x = acted(now, y, after & ~before & ~late)
             if not left > near:
                 return x

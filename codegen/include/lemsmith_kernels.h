@@ -112,14 +112,17 @@ LS_FN void ls_copy(int n, const double *from, double *to) {
 // Carry one instance from `now` on by `left`, acting on what becomes true between; x are its
 // states. Returns false where conditions follow one another without end.
 //
-// A cell has step(now, by, x, y and how far `by` is too long, above 1), tests(now, x, pairs of truth and gap), act(now, x, on, y) and
-// three sets of conditions: `late` act at the step's end only, `passive` ones change nothing that
-// moves, the truth of `clock` ones is a matter of the time alone while nothing acts.
+// A cell has step(now, by, x, y and how far `by` is too long, above 1), tests(now, x, pairs of
+// truth and gap), act(now, x, on, y) and three sets of conditions: `late` act at the step's end
+// only, `passive` ones change nothing that moves, the truth of `clock` ones is a matter of the
+// time alone while nothing acts.
 template <int STATES, int TESTS, typename Cell>
 LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
     double y[STATES + 1], z[STATES + 1], before[2 * TESTS], after[2 * TESTS], inside[2 * TESTS];
     bool on[TESTS], now_on[TESTS];
     const double near = 1e-13 * left + 4.5e-16 * (now + left);
+    // What holds at the end is asked at one and the same rounding of its time.
+    const double end = now + left;
     double reach = left;
     for (int64_t round = 0; left > 0; round++) {
         if (round == LS_CROSSINGS) return false;
@@ -130,18 +133,19 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
             trial *= 0.5;
             cell.step(now, trial, x, y);
         }
-        cell.tests(now + trial, y, after);
+        const double then = trial < left ? now + trial : end;
+        cell.tests(then, y, after);
         const int crossing = ls_crossing(TESTS, Cell::late, before, after, on);
         if (!crossing) {
             if (trial < left && trial > near) {
                 ls_copy(STATES, y, x);
-                now += trial;
-                left -= trial;
+                now = then;
+                left = end - now;
                 reach = 2 * trial;
                 continue;
             }
             for (int k = 0; k < TESTS; k++) on[k] = after[2 * k] != 0;
-            cell.act(now + left, y, on, x);
+            cell.act(end, y, on, x);
             return true;
         }
         bool clock = true, passive = crossing == 1;
@@ -176,8 +180,8 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
         if (passive) {
             // What acts here moves nothing: the step goes on as it was.
             cell.act(now + b.high, y, on, x);
-            now += trial;
-            left -= trial;
+            now = then;
+            left = end - now;
             if (left > near) continue;
             cell.tests(now, x, after);
             for (int k = 0; k < TESTS; k++) on[k] = after[2 * k] != 0 && !on[k];
@@ -189,7 +193,7 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
         cell.tests(now + b.high, high_states, after);
         ls_crossing(TESTS, Cell::late, before, after, on);
         now += b.high;
-        left -= b.high;
+        left = end - now;
         reach = left;
         cell.act(now, high_states, on, x);
         if (!(left > near)) return true;

@@ -38,8 +38,12 @@ def exponential_step(
     step: Expression,
     *,
     only_linear: bool = False,
+    largest: float | None = None,
 ) -> Expression:
-    """Return the value of one state after `step`, by its own linearisation."""
+    """Return the value of one state after `step`, by its own linearisation.
+
+    The exponent stays below `largest`, where that is given.
+    """
     state = rate.state
     found = slope(population, rate.value, state, slopes)
     increment: Expression = Binary("*", step, rate.value)
@@ -52,6 +56,8 @@ def exponential_step(
         # A nonlinear state that grows fifty-fold within one step is not resolved by
         # that step; its slope, taken where it stands, must not carry it off.
         exponent = Call("min", (exponent, Number(4.0)))
+    if largest is not None:
+        exponent = Call("min", (exponent, Number(largest)))
     distance = over_slope(population, rate.value, found)
     if distance is not None:
         # x' = a (x - x_inf): the step needs neither the time constant nor a quotient.

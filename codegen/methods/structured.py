@@ -15,6 +15,10 @@ from .exponential import exponential_step
 from .updates import DT, Groups, Slopes, Update, closure, slope
 
 HALF_DT = simplify(Binary("*", Number(0.5), DT))
+EARLIER = simplify(Binary("*", Number(-0.5), DT))
+
+#: Exponents of backward steps stay below this; a forward step of twice the length undoes them.
+LARGEST = 300.0
 
 
 def structured(population: Population, slopes: Slopes) -> Groups:
@@ -48,8 +52,23 @@ def late_steps(
     population: Population, slopes: Slopes, layer: tuple[str, ...]
 ) -> dict[str, Expression]:
     """Return how each state of the outermost layer gets half a step on."""
+    return _in_place(group_of(population, layer, slopes, HALF_DT))
+
+
+def early_steps(
+    population: Population, slopes: Slopes, layer: tuple[str, ...]
+) -> dict[str, Expression]:
+    """Return how each state of the outermost layer gets from the start to half a step before.
+
+    A state that forgets its value within a step may be anything there: its exponent is held
+    below what overflows.
+    """
+    return _in_place(group_of(population, layer, slopes, EARLIER, largest=LARGEST))
+
+
+def _in_place(updates: tuple[Update, ...]) -> dict[str, Expression]:
     found: dict[str, Expression] = {}
-    for update in group_of(population, layer, slopes, HALF_DT):
+    for update in updates:
         value = update.value
         if update.guard is not None:
             value = Choose(update.guard, value, found.get(update.state, Name(update.state)))
@@ -71,15 +90,15 @@ def layers_of(population: Population, slopes: Slopes) -> tuple[tuple[str, ...], 
         for state, values in rates.items()
     }
     users = {state: sum(state in used for used in uses.values()) for state in rates}
-    # The membrane stays inside. Among equals a nonlinear state goes outside: two half steps
-    # err a quarter of what one whole step does.
+    # A nonlinear state goes outside: its steps are the least exact, and two half steps err a
+    # quarter of what one whole step does. Of linear ones the membrane stays inside.
     linear = {state for state in rates if is_linear(population, slopes, state)}
     # Plain decays cost a product: two half steps of them are cheaper than anything else.
     decays = {
         state for state in linear if uses[state] <= {state} and is_decay(population, slopes, state)
     }
     remaining = sorted(
-        rates, key=lambda state: (state not in decays, users[state], state in linear)
+        rates, key=lambda state: (state not in decays, state in linear, users[state])
     )
     layers: list[tuple[str, ...]] = []
     while remaining:
@@ -113,13 +132,18 @@ def is_decay(population: Population, slopes: Slopes, state: str) -> bool:
 
 
 def group_of(
-    population: Population, layer: tuple[str, ...], slopes: Slopes, step: Expression
+    population: Population,
+    layer: tuple[str, ...],
+    slopes: Slopes,
+    step: Expression,
+    *,
+    largest: float | None = None,
 ) -> tuple[Update, ...]:
     """Return the exponential steps of a layer's states."""
     return tuple(
         Update(
             d.state,
-            exponential_step(population, d, slopes, step),
+            exponential_step(population, d, slopes, step, largest=largest),
             d.guard,
             growth_over(population, d, slopes, step),
         )

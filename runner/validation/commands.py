@@ -6,7 +6,7 @@ Exit codes: 0 where all is as it should be, 1 where something failed or differs.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,20 +34,22 @@ def run_verify(
     jobs: int = 2,
     progress: Progress | None = None,
     as_json: bool = False,
-    files: Sequence[Path] = (),
+    json_file: Path | None = None,
+    junit_file: Path | None = None,
+    markdown_file: Path | None = None,
     simulate: Simulate = lemsmith.simulate,
     validate: Validate = lemsmith.validate,
 ) -> tuple[int, str]:
     """Run the OMV tests that `paths` name or contain; return exit code and text.
 
-    Each of `files` gets the same report, as JSON, JUnit XML or Markdown by its suffix.
+    The files, where given, hold the same report as JSON, JUnit XML and Markdown.
     """
     report = verify(
         paths, engine, jobs, progress, method=method, simulate=simulate, validate=validate
     )
-    forms = {".json": report.json, ".xml": report.junit, ".md": report.markdown}
-    for file in files:
-        _write(file, forms[file.suffix]())
+    _write(json_file, report.json)
+    _write(junit_file, report.junit)
+    _write(markdown_file, report.markdown)
     return (0 if report.ok else 1), (report.json() if as_json else report.text())
 
 
@@ -62,14 +64,13 @@ def run_against(
     time_limit: float = TIME_LIMIT,
     progress: Progress | None = None,
     as_json: bool = False,
-    files: Sequence[Path] = (),
+    json_file: Path | None = None,
     plot: Path | None = None,
     simulate: Simulate = lemsmith.simulate,
 ) -> tuple[int, str]:
     """Run each model here and on each peer (a simulator's name or a result file).
 
-    `files` get the reports as JSON; `plot` is the folder that a picture of each output file is
-    drawn into. A peer that is
+    `plot` is the folder that a picture of each output file is drawn into. A peer that is
     missing or fails is told and does not change the exit code.
     """
     reports = []
@@ -91,8 +92,7 @@ def run_against(
             )
         )
     data = json.dumps([report.as_data() for report in reports], indent=2)
-    for file in files:
-        _write(file, data)
+    _write(json_file, lambda: data)
     text = data if as_json else "\n\n".join(report.text() for report in reports)
     return (0 if all(report.ok for report in reports) else 1), text
 
@@ -156,9 +156,10 @@ def _holds_events(path: Path) -> bool:
     return not EVENT_SUFFIXES.isdisjoint(path.suffixes)
 
 
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as file:
-        file.write(text.encode())
+def _write(path: Path | None, text: Callable[[], str]) -> None:
+    if path is not None:
+        with replacing(path) as file:
+            file.write(text().encode())
 
 
 def _drawing(folder: Path | None, model: Path, peer: str) -> Draw | None:

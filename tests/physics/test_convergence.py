@@ -92,6 +92,36 @@ def test_a_smooth_model_converges_at_the_order_of_the_method(method: str) -> Non
     assert slope_of(errors, steps) == pytest.approx(order, abs=SLACK)
 
 
+GATED = lems(
+    """
+<ComponentType name="gated">
+  <Constant name="MS" dimension="time" value="1ms"/>
+  <Exposure name="x" dimension="none"/><Exposure name="m" dimension="none"/>
+  <Dynamics>
+    <StateVariable name="x" dimension="none" exposure="x"/>
+    <StateVariable name="m" dimension="none" exposure="m"/>
+    <OnStart><StateAssignment variable="x" value="0.3"/>
+      <StateAssignment variable="m" value="0.9"/></OnStart>
+    <TimeDerivative variable="x" value="(1 - 3 * m * x - x) / MS"/>
+    <TimeDerivative variable="m" value="(1 / (1 + exp((0.4 - x) * 5)) - m) / (2 * MS)"/>
+  </Dynamics>
+</ComponentType>
+<gated id="cell"/>
+""",
+    "cell",
+    {"x": "x", "m": "m"},
+    "6ms",
+)
+
+
+@pytest.mark.parametrize("quantity", ["x", "m"])
+def test_gates_half_a_step_apart_keep_second_order_from_any_start(quantity: str) -> None:
+    truth = lemsmith.run(GATED, method="reference")[quantity][-1]
+    steps = [2e-4, 5e-5]
+    errors = [abs(lemsmith.run(GATED, step=s)[quantity][-1] - truth) for s in steps]
+    assert slope_of(errors, steps) == pytest.approx(2, abs=SLACK)
+
+
 IAF_CONDUCTANCE = lems(
     """
 <iafCell id="iaf" leakReversal="-60mV" thresh="-55mV" reset="-62mV" C="0.2nF"
@@ -171,7 +201,7 @@ ADEX = lems(
     """
 <adExIaFCell id="rebound" C="281pF" gL="30nS" EL="-60mV" reset="-51mV" VT="-54mV" thresh="-30mV"
              delT="2mV" tauw="150ms" a="200nS" b="0.1nA" refract="0ms"/>
-<pulseGenerator id="pulse" delay="20ms" duration="50ms" amplitude="-0.5nA"/>
+<pulseGenerator id="pulse" delay="10ms" duration="50ms" amplitude="-0.5nA"/>
 <network id="net"><population id="pop" component="rebound" size="1"/>
   <explicitInput target="pop[0]" input="pulse" destination="synapses"/></network>
 """,
