@@ -739,13 +739,21 @@ def verify(
     and fails nothing.
     """
     from .runner.progress import Display
+    from .runner.request import made
     from .runner.validation.commands import run_against, run_verify
 
-    kinds = {path.suffix: path for path in reports}
-    known = {".json"} if against else {".json", ".xml", ".md"}
-    for suffix in kinds.keys() - known:
-        raise UsageError(f"--report knows {', '.join(sorted(known))} here, not {kinds[suffix]}")
+    _refuse_given(
+        *(("engine", "jobs") if against else ("tolerance", "refine", "time_limit", "plot")),
+        why="is not for --against" if against else "is for --against alone",
+    )
+    known = (".json",) if against else (".json", ".xml", ".md")
+    for path in reports:
+        if path.suffix not in known:
+            raise UsageError(f"--report knows {', '.join(known)} here, not {path}")
     settings = {name: str(value) for name, value in _given(**times).items()}
+    if settings and not against:
+        raise UsageError("an OMV test brings its own step, length and seed")
+    made(paths[0], **_given(method=method, **times))
     with Display(wanted=progress) as display:
         if against:
             code, text = run_against(
@@ -757,13 +765,11 @@ def verify(
                 refine=refine,
                 progress=display,
                 as_json=as_json,
-                json_file=kinds.get(".json"),
+                files=reports,
                 plot=plot,
                 **_given(time_limit=time_limit),
             )
         else:
-            if settings:
-                raise UsageError("an OMV test brings its own step, length and seed")
             code, text = run_verify(
                 paths,
                 engine=engine,
@@ -771,8 +777,14 @@ def verify(
                 jobs=jobs,
                 progress=display,
                 as_json=as_json,
-                json_file=kinds.get(".json"),
-                junit_file=kinds.get(".xml"),
-                markdown_file=kinds.get(".md"),
+                files=reports,
             )
     _end(code, text)
+
+
+def _refuse_given(*names: str, why: str) -> None:
+    """Refuse the options that the user gave among `names`, whatever their defaults."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"--{name.replace('_', '-')} {why}")

@@ -149,6 +149,19 @@ class Run:
         self.values.clear()
         self.rows_packed += rows
 
+    def add_packed(self, packed: Sequence[Packed], line: int, column: int) -> None:
+        """Add rows that are columns already, one for each of `names`.
+
+        They stand in `line` and those below it, one each, all in `column`.
+        """
+        rows = packed[0].rows
+        self.pack()
+        for name, chunk in zip(self.names, packed, strict=True):
+            self.packed[name].append(chunk)
+        self.lines.frombytes(np.arange(line, line + rows, dtype=np.intc).tobytes())
+        self.columns_at.frombytes(np.full(rows, column, dtype=np.intc).tobytes())
+        self.rows_packed += rows
+
     def table(self) -> Table:
         """Return the rows as a table; raises `Unstorable`."""
         self.pack()
@@ -192,7 +205,7 @@ def _pack(values: Sequence[str | None], texts: Texts) -> Packed:
         if not given:
             return _absent(rows)
         present = np.fromiter((value is not None for value in values), np.bool_, rows)
-    kind, numbers, codes = _encode(given, texts)
+    kind, numbers, codes = encode(given, texts)
     if present is None:
         return Packed(kind, rows, numbers, codes, None)
     spread = np.zeros(rows, dtype=numbers.dtype)
@@ -204,11 +217,11 @@ def _pack(values: Sequence[str | None], texts: Texts) -> Packed:
     return Packed(kind, rows, spread, codes, present)
 
 
-def _encode(given: list[str], texts: Texts) -> tuple[str, NDArray[Any], NDArray[np.int32]]:
+def encode(given: list[str], texts: Texts) -> tuple[str, NDArray[Any], NDArray[np.int32]]:
     """Return the values as kind, numbers and codes."""
     rows, first = len(given), given[0]
     if rows > 1 and given.count(first) == rows:  # a weight that is the same everywhere
-        kind, numbers, codes = _encode([first], texts)
+        kind, numbers, codes = encode([first], texts)
         return kind, np.repeat(numbers, rows), np.repeat(codes, rows)
     if first.isdecimal() and given[-1].isdecimal():
         start = int(first) if len(first) < 16 else 0

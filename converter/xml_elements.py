@@ -111,6 +111,15 @@ class ElementReader:
         """Take a start tag, whatever is being read."""
         self.start(tag, attributes)
 
+    @property
+    def reads_rows(self) -> bool:
+        """Whether rows of a table are being read."""
+        return False
+
+    def flat_rows(self, _content: bytearray, _begin: int, _end: int) -> int:
+        """Take rows that are written alike, if this reader makes tables; tell how many."""
+        return 0
+
     def after_piece(self) -> None:
         """Do what can wait until a piece of the file has been parsed."""
 

@@ -12,6 +12,7 @@ from typing import Final
 from xml.parsers import expat
 
 from ..errors import Fault
+from .flat_rows import blanks
 from .xml_elements import ElementReader, NotAModel, Refused, XmlFile
 from .xml_faults import explain
 from .xml_rows import RowReader
@@ -21,6 +22,9 @@ MAX_TAG: Final = 1 << 20
 
 #: Bytes of a comment or processing instruction beyond which it is refused.
 MAX_COMMENT: Final = 1 << 26
+
+#: Bytes of rows from which on it pays to look whether they are written alike.
+FLAT: Final = 1 << 12
 
 #: Bytes handed to expat at a time.
 PIECE: Final = 1 << 18
@@ -87,12 +91,27 @@ class _Feed:
         """Parse the next bytes."""
         if not self.content:
             self._look_at_head(piece)
+        begin = len(self.content)
         self.content += piece
-        self.expat.Parse(piece, False)
+        self._parse(begin)
         self.reader.after_piece()
         at = max(0, self.expat.CurrentByteIndex)
         if len(self.content) - at > PIECE:
             self._check_long_token(at, len(self.content) - at)
+
+    def _parse(self, begin: int) -> None:
+        """Parse what the content has from `begin` on, rows that are written alike at once."""
+        row = self.content.find(b"/>", begin) + 2
+        end = self.content.find(b"</", row) if row > 1 else -1
+        end = self.content.rfind(b"/>", row, end if end >= 0 else len(self.content)) + 2
+        if self.reader.reads_rows and row > 1 and end - row > FLAT:
+            self.expat.Parse(self.content[begin:row], False)
+            begin = row
+            if self.reader.flat_rows(self.content, row, end):
+                # To the parser they are blanks: its lines and columns stay right.
+                self.expat.Parse(blanks(self.content, row, end), False)
+                begin = end
+        self.expat.Parse(self.content[begin:], False)
 
     def finish(self) -> None:
         """Parse the end of the file."""

@@ -12,6 +12,7 @@ from xml.parsers import expat
 
 from ..errors import Fault, Place
 from .document import STREAMED
+from .flat_rows import flat_rows
 from .tables import CHUNK, Run, Unstorable
 from .xml_elements import FOR_PEOPLE, ElementReader, Refused, XmlFile, named
 
@@ -49,6 +50,32 @@ class RowReader(ElementReader):
     def start_any(self, tag: str, attributes: list[str]) -> None:
         """Take a start tag, whatever is being read."""
         (self.start if self.run is None else self.start_in_run)(tag, attributes)
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether rows of a table are being read."""
+        return self.run is not None
+
+    def flat_rows(self, content: bytearray, begin: int, end: int) -> int:
+        """Take flat rows from `content[begin:end]`, if they are all that is there; tell how many.
+
+        Everything before `begin` has been parsed, and just before it a row ends.
+        """
+        run = self.run
+        if run is None or self.in_row or self.passing or self.names is None or self.leaf_tag:
+            return 0
+        last = content.rfind(b"<", 0, begin)
+        # The row before was known for ours by its name and namespace; these are spelled alike.
+        if not content.startswith(f"<{run.tag} ".encode(), last):
+            return 0
+        self._pack(run)
+        texts = [run.texts[name] for name in self.names]
+        found = flat_rows(bytes(content[begin:end]), run.tag, self.names, texts)
+        if found is None:
+            return 0
+        line = run.lines[-1] + content.count(b"\n", last, begin) + 1
+        run.add_packed(found.packed, line, found.column)
+        return found.rows
 
     def after_piece(self) -> None:
         """Pack the rows that wait, if they are many."""

@@ -47,8 +47,9 @@ def call(name: str, *arguments: object) -> None:
 
 def cooperative(device: int) -> bool:
     """Tell whether a device can launch grids whose blocks wait for each other."""
-    found = ctypes.c_int()
-    call("cuDeviceGetAttribute", ctypes.byref(found), COOPERATIVE, ctypes.c_int(device))
+    handle, found = ctypes.c_int(), ctypes.c_int()
+    call("cuDeviceGet", ctypes.byref(handle), ctypes.c_int(device))
+    call("cuDeviceGetAttribute", ctypes.byref(found), COOPERATIVE, handle)
     return bool(found.value)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import shutil
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +86,15 @@ def compiled(text: str) -> bytes:
         raise InternalError(f"nvcc refused generated text:\n{str(error)[:2000]}") from None
 
 
+def unload(context: Any, module: cuda_driver.Module) -> None:
+    """Give a module of a context back."""
+    context.push()
+    try:
+        module.unload()
+    finally:
+        context.pop()
+
+
 class CudaRun:
     """One run on a GPU, advanced in launches of many steps."""
 
@@ -99,6 +109,8 @@ class CudaRun:
         self.context.push()
         try:
             self.module = cuda_driver.Module(compiled(text))
+            # Memory and streams are pycuda's to give back; the module is ours.
+            weakref.finalize(self, unload, self.context, self.module).atexit = False
             self.functions = {name: self.module.function(name) for name in ("ls_start", "ls_run")}
             self.allocate(names)
             self.stream: Any = self.cuda.Stream()
@@ -119,12 +131,7 @@ class CudaRun:
         for name in names:
             array = buffers.array(name)
             needed += array.nbytes
-            try:
-                memory = cuda.mem_alloc(max(8, array.nbytes))
-            except cuda.MemoryError:
-                raise MissingTool(
-                    f"the model does not fit the GPU's memory (more than {needed / 1e9:.1f} GB)"
-                ) from None
+            memory = self.room(max(8, array.nbytes), needed)
             if array.nbytes:
                 cuda.memcpy_htod(memory, array)
             self.memory[name.name] = memory
@@ -132,12 +139,12 @@ class CudaRun:
         self.model = cuda.to_device(pointers)
         columns = max(1, len(program.columns))
         self.most = max(1, min(steps_of_launch(program), ROW_BYTES // (8 * columns)))
-        self.rows = [cuda.mem_alloc(8 * columns * self.most) for _ in range(2)]
+        self.rows = [self.room(8 * columns * self.most, needed) for _ in range(2)]
         self.pinned = [cuda.pagelocked_empty((self.most, columns), np.float64) for _ in range(2)]
-        self.event_times = cuda.mem_alloc(8 * EVENT_ROOM)
-        self.event_ports = cuda.mem_alloc(4 * EVENT_ROOM)
+        self.event_times = self.room(8 * EVENT_ROOM, needed)
+        self.event_ports = self.room(4 * EVENT_ROOM, needed)
         room = NOTED_ROOM if buffers.events.serial else 1
-        self.noted = cuda.mem_alloc(8 * room)
+        self.noted = self.room(8 * room, needed)
         self.state = Run(
             seed=program.seed % 2**64,
             fault=NO_FAULT,
@@ -147,8 +154,17 @@ class CudaRun:
             noted=int(self.noted),
             noted_room=room,
         )
-        self.run = cuda.mem_alloc(ctypes.sizeof(Run))
+        self.run = self.room(ctypes.sizeof(Run), needed)
         self.put_state()
+
+    def room(self, size: int, needed: int) -> Any:
+        """Return `size` bytes of the device's memory, of which the model needs `needed`."""
+        try:
+            return self.cuda.mem_alloc(size)
+        except self.cuda.MemoryError:
+            raise MissingTool(
+                f"the model does not fit the GPU's memory (more than {needed / 1e9:.1f} GB)"
+            ) from None
 
     def grid(self, device: Any) -> int:
         """Return how many blocks to launch: as many as have work, and as fit at a time."""

@@ -49,8 +49,10 @@ def _cuda() -> Device:
         driver.init()
         count = driver.Device.count()
         names = [driver.Device(number).name() for number in range(count)]
-    except ImportError:
+    except ModuleNotFoundError:
         return Device("cuda", False, "pycuda is not installed: pip install 'lemsmith[cuda]'")
+    except ImportError as error:
+        return Device("cuda", False, f"pycuda cannot be loaded ({error}): is the driver installed?")
     except Exception as error:  # noqa: BLE001 - a driver may fail in any way
         return Device("cuda", False, f"the CUDA driver says: {error}")
     if not names:

@@ -376,7 +376,7 @@ def test_verify_hands_its_options_to_the_validation(model, tmp_path, monkeypatch
     arguments, options = calls[0]
     assert arguments == ((tmp_path,),)
     assert options["engine"] == "jLEMS"
-    assert options["junit_file"].name == "a.xml"
+    assert [file.name for file in options["files"]] == ["a.xml"]
     assert options["jobs"] == 3
 
 
@@ -396,6 +396,23 @@ def test_verify_against_peers_hands_over_models_peers_and_settings(model, monkey
     assert arguments == ((model,), ("neuron", "a.dat"))
     assert options["settings"] == {"step": "1ms", "seed": "0"}
     assert "time_limit" not in options
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--plot", "pictures"), "--plot is for --against alone"),
+        (("--refine", "3"), "--refine is for --against alone"),
+        (("--against", "neuron", "--engine", "jLEMS"), "--engine is not for --against"),
+        (("--against", "neuron", "--method", "magic"), "no method is called 'magic'"),
+        (("--against", "neuron", "--step", "bogus"), "--step"),
+        (("--against", "neuron", "--report", "a.xml"), "--report knows .json here"),
+    ],
+)
+def test_verify_refuses_what_it_would_not_look_at(model, words, told):
+    result = call("verify", model, *words)
+    assert result.exit_code == 2
+    assert told in result.output
 
 
 def test_verify_refuses_a_report_of_an_unknown_kind(model, tmp_path):

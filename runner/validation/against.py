@@ -178,9 +178,12 @@ def against(
     at most `tolerance` of its range and it spikes as often. The converged solution is
     lemsmith's default method at the step over `refine`; 0 leaves it out.
 
-    A peer that is not installed or fails is told in the report. Raises `UsageError` for an
-    unknown peer and `LemsmithError` where lemsmith itself cannot run the model.
+    A peer that is not installed, fails or writes no table is told in the report. Raises
+    `UsageError` for an unknown peer and a model that has no simulation or writes nothing, and
+    `LemsmithError` where lemsmith itself cannot run the model.
     """
+    if not read_settings(model).outputs:
+        raise UsageError(f"{model} writes nothing to compare; give its Simulation an OutputFile")
     known = peer_named(peer) if isinstance(peer, str) else None
     title = known.title if known else str(peer)
     with TemporaryDirectory(prefix="lemsmith-against-") as name:
@@ -194,14 +197,21 @@ def against(
         seconds = time.perf_counter() - started
         best, unconverged = _converged(model, folder / "best", settings, refine, simulate)
         shared = [output for output in theirs.outputs if output.path in theirs.files]
-        files = tuple(
-            _file(output, theirs.files[output.path], ours, best, (title, tolerance), draw)
-            for output in shared
-            if not output.events
-        )
-        events = tuple(
-            _events(output, theirs.files[output.path], ours) for output in shared if output.events
-        )
+        try:
+            files = tuple(
+                _file(output, theirs.files[output.path], ours, best, (title, tolerance), draw)
+                for output in shared
+                if not output.events
+            )
+            events = tuple(
+                _events(output, theirs.files[output.path], ours)
+                for output in shared
+                if output.events
+            )
+        except UsageError as fault:
+            if known is None:
+                raise
+            return AgainstReport(model, title, skipped=f"{title} wrote no table: {fault}")
     taken = theirs.seconds if known else None
     follows = known.method if known and known.method != (method or "default") else ""
     return AgainstReport(

@@ -6,7 +6,7 @@ Exit codes: 0 where all is as it should be, 1 where something failed or differs.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,22 +34,20 @@ def run_verify(
     jobs: int = 2,
     progress: Progress | None = None,
     as_json: bool = False,
-    json_file: Path | None = None,
-    junit_file: Path | None = None,
-    markdown_file: Path | None = None,
+    files: Sequence[Path] = (),
     simulate: Simulate = lemsmith.simulate,
     validate: Validate = lemsmith.validate,
 ) -> tuple[int, str]:
     """Run the OMV tests that `paths` name or contain; return exit code and text.
 
-    The files, where given, hold the same report as JSON, JUnit XML and Markdown.
+    Each of `files` gets the same report, as JSON, JUnit XML or Markdown by its suffix.
     """
     report = verify(
         paths, engine, jobs, progress, method=method, simulate=simulate, validate=validate
     )
-    _write(json_file, report.json)
-    _write(junit_file, report.junit)
-    _write(markdown_file, report.markdown)
+    forms = {".json": report.json, ".xml": report.junit, ".md": report.markdown}
+    for file in files:
+        _write(file, forms[file.suffix]())
     return (0 if report.ok else 1), (report.json() if as_json else report.text())
 
 
@@ -64,13 +62,14 @@ def run_against(
     time_limit: float = TIME_LIMIT,
     progress: Progress | None = None,
     as_json: bool = False,
-    json_file: Path | None = None,
+    files: Sequence[Path] = (),
     plot: Path | None = None,
     simulate: Simulate = lemsmith.simulate,
 ) -> tuple[int, str]:
     """Run each model here and on each peer (a simulator's name or a result file).
 
-    `plot` is the folder that a picture of each output file is drawn into. A peer that is
+    `files` get the reports as JSON; `plot` is the folder that a picture of each output file is
+    drawn into. A peer that is
     missing or fails is told and does not change the exit code.
     """
     reports = []
@@ -92,7 +91,8 @@ def run_against(
             )
         )
     data = json.dumps([report.as_data() for report in reports], indent=2)
-    _write(json_file, lambda: data)
+    for file in files:
+        _write(file, data)
     text = data if as_json else "\n\n".join(report.text() for report in reports)
     return (0 if all(report.ok for report in reports) else 1), text
 
@@ -156,10 +156,9 @@ def _holds_events(path: Path) -> bool:
     return not EVENT_SUFFIXES.isdisjoint(path.suffixes)
 
 
-def _write(path: Path | None, text: Callable[[], str]) -> None:
-    if path is not None:
-        with replacing(path) as file:
-            file.write(text().encode())
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def _drawing(folder: Path | None, model: Path, peer: str) -> Draw | None:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-import lemsmith
 import pytest
 from lemsmith.codegen.cuda_program import fault_bits
 from lemsmith.runner.pipeline import translate
 from lemsmith.runner.request import made
-
-INCLUDE = Path(lemsmith.__file__).parent / "codegen" / "include"
+from nvcc import assert_compiles, needs_nvcc
 
 HEAD = """<Lems><Target component="sim"/>
 <Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>"""
@@ -107,29 +103,7 @@ def test_a_fault_is_read_back_as_it_was_written():
     assert bits.read(fault) == (7, 1, 1, 3)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("nvcc") is None, reason="needs nvcc")
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
-@pytest.mark.parametrize("precision", ["double", "single"])
-@pytest.mark.parametrize("name", MODELS)
-def test_nvcc_compiles_the_text_without_a_warning(name, precision, architecture, tmp_path):
-    source = tmp_path / "model.cu"
-    source.write_text(text_of(MODELS[name], precision=precision))
-    done = subprocess.run(
-        [
-            "nvcc",
-            "-std=c++17",
-            f"-arch={architecture}",
-            "-Werror",
-            "all-warnings",
-            "-cubin",
-            f"-I{INCLUDE}",
-            "-o",
-            str(tmp_path / "model.cubin"),
-            str(source),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+@needs_nvcc
+@pytest.mark.parametrize("precision", ["double", "single", "mixed"])
+def test_nvcc_compiles_the_text_without_a_warning(precision, tmp_path):
+    assert_compiles(text_of(MODELS["plastic"], precision=precision), tmp_path)

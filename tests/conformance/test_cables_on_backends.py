@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from corpus import ABSENT, EXAMPLES
 from lemsmith.codegen.lower_cable import CABLE_METHODS
+from nvcc import assert_compiles, needs_nvcc
 from side_by_side import advanced, assert_same_spikes, assert_steps_agree, on_host, plans
 
 METHODS = (*CABLE_METHODS, "neuron")
@@ -161,3 +162,10 @@ def test_threads_in_any_order_and_number_give_a_cable_the_same_bits():
     for key, values in first.variables.items():
         assert (values == other.variables[key]).all()
     assert first.events() == other.events()
+
+
+@needs_nvcc
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_nvcc_compiles_a_network_on_segments_without_a_warning(precision, tmp_path):
+    (plan,) = plans(network(), ("cuda",), precision=precision)
+    assert_compiles(plan.text, tmp_path)

@@ -12,6 +12,7 @@ from lemsmith.codegen import device_events
 from lemsmith.codegen.device_events import events_of
 from lemsmith.errors import NumericalError, UsageError
 from lemsmith.runner.pipeline import run
+from nvcc import assert_compiles, needs_nvcc
 from side_by_side import advanced, assert_same, assert_same_spikes, on_host, plans
 from test_micro_models import RUN
 
@@ -47,6 +48,9 @@ SINGLE = (
     "Ex26_Weights",
     "Ex27_MultiSynapses",
 )
+#: The multi-compartment one; `test_cables_on_backends.py` holds it to C++, with the morphologies.
+MULTIPLE = ("Ex25_MultiComp",)
+
 SHORT, LONG = 500, 200_000
 
 
@@ -72,6 +76,18 @@ FIRING = ("Ex1_HH", "Ex2_Izh", "Ex3_Net", "Ex5_DetCell", "Ex7_STP", "Ex25_MultiC
 def test_an_example_in_single_precision_spikes_within_a_step_and_a_thousandth(name):
     source = EXAMPLES / f"LEMS_NML2_{name}.xml"
     assert assert_same_spikes(source, "cuda-on-host", relative=1e-3, precision="single") > 0
+
+
+@pytest.mark.slow
+@needs_nvcc
+@pytest.mark.skipif(ABSENT is not None, reason=str(ABSENT))
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("name", [*SINGLE, *MULTIPLE])
+def test_nvcc_compiles_an_example_without_a_warning(name, precision, tmp_path):
+    (plan,) = plans(EXAMPLES / f"LEMS_NML2_{name}.xml", ("cuda",), precision=precision)
+    (again,) = plans(EXAMPLES / f"LEMS_NML2_{name}.xml", ("cuda",), precision=precision)
+    assert plan.text == again.text
+    assert_compiles(plan.text, tmp_path)
 
 
 #: Micro-models that only the reference's order of steps runs.

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import shutil
 import sys
 
 import numpy as np
 import pytest
-from lemsmith.errors import MissingTool
+from fake_pycuda import Gpu
+from lemsmith.errors import InternalError, MissingTool, NumericalError
 from lemsmith.runner import cuda_driver, cuda_run
 from lemsmith.runner.cuda_run import pycuda_driver
 from lemsmith.runner.pipeline import run
+from usable import unusable
+
+needs_compiler = pytest.mark.skipif(unusable("cpp") is not None, reason=str(unusable("cpp")))
 
 MODEL = """<Lems><Target component="sim"/>
 <Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>
@@ -105,3 +110,73 @@ def test_without_a_driver_a_call_says_so(monkeypatch):
     with pytest.raises(MissingTool, match="libcuda"):
         cuda_driver.driver()
     cuda_driver.driver.cache_clear()
+
+
+# --- the runner itself, on a GPU that is the processor ------------------------------------------
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    made = Gpu()
+    made.install(monkeypatch, cuda_driver)
+    monkeypatch.setattr(cuda_run.shutil, "which", lambda _: "nvcc")
+    return made
+
+
+@needs_compiler
+def test_a_run_does_what_the_same_text_does_on_the_host(gpu):
+    there, here = run(MODEL, backend="cuda"), run(MODEL, backend="cuda-on-host")
+    assert np.array_equal(there["cells[0]/v"], here["cells[0]/v"])
+    for a, b in zip(there.events, here.events, strict=True):
+        assert np.array_equal(a.times, b.times)
+    assert sum(len(train.times) for train in there.events) > 0
+
+
+@needs_compiler
+def test_short_launches_with_copies_between_them_give_the_same_rows(gpu, monkeypatch):
+    monkeypatch.setattr(cuda_run, "ROW_BYTES", 8 * 7)
+    there, here = run(MODEL, backend="cuda"), run(MODEL, backend="cuda-on-host")
+    assert len(gpu.launches) > 400 // 7
+    assert np.array_equal(there["cells[0]/v"], here["cells[0]/v"])
+    for a, b in zip(there.events, here.events, strict=True):
+        assert np.array_equal(a.times, b.times)
+
+
+@needs_compiler
+def test_no_more_blocks_are_launched_than_are_resident_or_have_work(gpu):
+    run(MODEL, backend="cuda")
+    assert set(gpu.launches) == {(1, 1, 1, cuda_run.BLOCK, 1, 1)}
+
+
+@needs_compiler
+def test_what_a_run_took_is_given_back_and_no_context_is_left_current(gpu):
+    run(MODEL, backend="cuda")
+    gc.collect()
+    assert (gpu.modules, gpu.current) == (0, 0)
+
+
+@needs_compiler
+def test_a_fault_on_the_device_is_named_and_leaves_no_context_current(gpu):
+    wrong = MODEL.replace('vpeak="35mV"', 'vpeak="1e300V"')
+    with pytest.raises(NumericalError, match="is no longer a finite number"):
+        run(wrong, backend="cuda", method="euler")
+    assert gpu.current == 0
+
+
+@needs_compiler
+def test_a_model_too_large_for_the_memory_is_refused(gpu):
+    gpu.room = 10_000
+    with pytest.raises(MissingTool, match="does not fit the GPU's memory"):
+        run(MODEL, backend="cuda")
+
+
+@needs_compiler
+def test_a_gpu_without_cooperative_launches_is_refused(gpu):
+    gpu.cooperative = 0
+    with pytest.raises(MissingTool, match="cooperative"):
+        run(MODEL, backend="cuda")
+
+
+def test_what_the_driver_refuses_is_told_in_its_words(gpu):
+    with pytest.raises(InternalError, match="cuModuleLoadData: error number 201"):
+        cuda_driver.Module(b"")

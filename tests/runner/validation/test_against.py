@@ -162,6 +162,44 @@ def test_a_result_file_that_is_none_of_the_outputs_is_refused(model, tmp_path):
         against(model, path, simulate=engine())
 
 
+@pytest.mark.parametrize("written", ["", "no numbers here\n", "0 1\n1 nan x\n"])
+def test_a_peer_that_writes_no_table_is_told_and_is_no_fault(model, monkeypatch, written):
+    program = f"open('results/v.dat', 'w').write({written!r}); open('a.spikes', 'w')"
+    scripted = Peer("scripted", "Scripted", (), ((sys.executable, "-c", program),))
+    monkeypatch.setitem(peers.PEERS, "scripted", scripted)
+    report = against(model, "scripted", simulate=engine())
+    assert report.ok
+    assert report.skipped.startswith("Scripted wrote no table: ")
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_a_peer_that_records_other_columns_is_different(model, monkeypatch, columns):
+    row = "\t".join(["%g"] * columns) + "\n"
+    program = (
+        f"open('results/v.dat', 'w').writelines({row!r} % ((i / 1000,) * {columns}) "
+        "for i in range(1001)); open('a.spikes', 'w')"
+    )
+    scripted = Peer("scripted", "Scripted", (), ((sys.executable, "-c", program),))
+    monkeypatch.setitem(peers.PEERS, "scripted", scripted)
+    report = against(model, "scripted", simulate=engine())
+    assert report.skipped == ""
+    assert not report.ok
+    assert report.files[0].comparison.only_a == ("pop[0]/v",)
+
+
+def test_a_model_that_writes_nothing_has_nothing_to_compare(model, peer):
+    model.write_text('<Lems><Simulation id="s" length="1s" step="1ms" target="n"/></Lems>')
+    with pytest.raises(UsageError, match="give its Simulation an OutputFile"):
+        against(model, peer(), simulate=engine())
+
+
+def test_a_peer_that_takes_other_steps_is_told_with_the_method_that_takes_them(model, peer):
+    name = peer(off=0.5)
+    told = "--method default takes the same or the nearest"
+    assert told not in against(model, name, simulate=engine()).text()
+    assert told in against(model, name, method="rk4", simulate=engine()).text()
+
+
 def test_our_own_failure_is_raised(model, peer):
     def simulate(source, *, method, out, progress):
         raise ModelError(())

@@ -82,18 +82,22 @@ def test_verify_returns_the_code_for_ci_and_writes_every_report(tmp_path, spike,
     def simulate(source, *, method, out, progress):
         (out / "v.dat").write_text("10\n")
 
-    files = {name: tmp_path / "out" / name for name in ("json_file", "junit_file", "markdown_file")}
+    out = [tmp_path / "out" / name for name in ("a.json", "a.xml", "a.md", "b.xml")]
     tolerance = tmp_path / ".test.omt"
     tolerance.write_text(tolerance.read_text().replace("[0]}}", "[0]}, tolerance: 0.01}"))
-    found, text = run_verify([tmp_path], simulate=simulate, **files)
+    found, text = run_verify([tmp_path], simulate=simulate, files=out)
     assert found == code
     assert text.splitlines()[-1].startswith("1 passed" if code == 0 else "1 failed")
-    assert json.loads(files["json_file"].read_text())["ok"] is (code == 0)
-    assert ET.parse(files["junit_file"]).getroot().get("failures") == str(code)
-    assert "| one | spike times |" in files["markdown_file"].read_text()
+    assert json.loads(out[0].read_text())["ok"] is (code == 0)
+    assert ET.parse(out[1]).getroot().get("failures") == str(code)
+    assert "| one | spike times |" in out[2].read_text()
+    assert out[3].read_text() == out[1].read_text()
 
 
 def test_against_needs_a_known_peer_or_a_file(tmp_path):
+    (tmp_path / "a.xml").write_text(
+        '<Lems><Simulation id="s" step="1ms"><OutputFile fileName="v.dat"/></Simulation></Lems>'
+    )
     with pytest.raises(UsageError, match="no peer is called 'nest'"):
         run_against([tmp_path / "a.xml"], ["nest"])
 
