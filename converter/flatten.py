@@ -35,6 +35,7 @@ from .single_compartment import check_regions, refuse_compartments
 from .start_values import check_start
 from .structures import instantiate
 from .symbols import Scope, Symbols
+from .varied import Varied, check_varied, vary
 
 
 def flatten(
@@ -45,16 +46,18 @@ def flatten(
     draw: Callable[[], float],
     faults: Faults | None = None,
     start_limit: int | None = None,
+    varied: Varied = (),
 ) -> Network:
     """Return the network of `simulation`'s target.
 
     Children are inlined into their parent's equations, paths become symbols, and nothing is
     left that depends on the XML's tree. `draw` gives the uniform numbers that initial values
     use; a network of more than `start_limit` groups is left without them, for who only looks
-    for faults. Raises `ModelError` with every fault, unless the caller gives `faults`.
+    for faults. `varied` gives instances parameters of their own. Raises `ModelError` with every
+    fault, unless the caller gives `faults`.
     """
     noted = faults if faults is not None else Faults()
-    network = _flatten(model, simulation, schedule, draw, noted, start_limit)
+    network = _flatten(model, simulation, schedule, draw, noted, start_limit, varied)
     if faults is None:
         noted.raise_errors()
     if network is None:
@@ -69,6 +72,7 @@ def _flatten(
     draw: Callable[[], float],
     faults: Faults,
     start_limit: int | None,
+    varied: Varied,
 ) -> Network | None:
     if schedule == "jlems":
         instances = instantiate(model, simulation.target, faults)
@@ -79,6 +83,7 @@ def _flatten(
     check_regions(instances, model, faults)
     if faults.errors:
         return None
+    done = vary(model, instances, varied)
     symbols = Symbols(faults)
     records: list[Record] = []
     binder: Binder
@@ -123,6 +128,7 @@ def _flatten(
             values.setdefault(name, {})[symbol] = np.full(
                 next(g.size for g in instances.groups if g.name == name), value
             )
+    check_varied(symbols, done)
     populations = tuple(
         _population(group, symbols.scope(group), drafts[group.name], values.get(group.name, {}))
         for group in instances.groups

@@ -51,7 +51,7 @@ def check_overrides(model: Model, overrides: Sequence[tuple[str, str]]) -> None:
     for path, _ in overrides:
         *bits, attribute = path.split("/")
         for top in model.order:
-            for component in _reached(top, bits):
+            for component in reached(top, bits):
                 kind = component.type
                 known = {
                     *kind.parameters, *kind.properties, *kind.derived_parameters, *kind.texts,
@@ -65,8 +65,8 @@ def check_overrides(model: Model, overrides: Sequence[tuple[str, str]]) -> None:
                     )
 
 
-def _reached(component: Component, bits: Sequence[str]) -> Iterator[Component]:
-    """Yield what `bits` names from `component` down, by the rule of `_ways`."""
+def reached(component: Component, bits: Sequence[str]) -> Iterator[Component]:
+    """Yield every component that `bits` names from `component` down, by the rule of `_ways`."""
     parts = [part for _, _, part in component.parts if isinstance(part, Component)]
     if component.id == bits[0] or (len(bits) > 1 and bits[0] in (component.id, component.tag)):
         if len(bits) == 1:
@@ -74,10 +74,10 @@ def _reached(component: Component, bits: Sequence[str]) -> Iterator[Component]:
             return
         for part in parts:
             if bits[1] in (part.id, part.tag):
-                yield from (part,) if len(bits) == 2 else _reached(part, bits[1:])
+                yield from (part,) if len(bits) == 2 else reached(part, bits[1:])
     else:
         for part in parts:
-            yield from _reached(part, bits)
+            yield from reached(part, bits)
 
 
 def _named(element: Element, bit: str) -> bool:

@@ -34,8 +34,10 @@ def run(source: str | Path, *, progress: Progress | None = None, **options: Any)
 
     Options (all keyword): backend "cpp", "numpy", "cuda" or "cuda-on-host"; method; step and
     length as texts with a unit ("0.01 ms") or seconds; seed; overrides, a mapping from
-    "component/parameter" to a text with a unit; threads; target (a component to simulate
-    where the document has no Simulation); precision; events; include_dirs; confine.
+    "component/parameter" to a text with a unit; varied, a mapping from "component/parameter" to
+    an array (n,) in SI units, of which instance i of every population of that component takes
+    the i-th; threads; target (a component to simulate where the document has no Simulation);
+    precision; events; include_dirs; confine.
     `progress` is called with the fraction done and a message. Nothing is written.
 
     Raises `ModelError` where the model is at fault, `UsageError` where the request is,
@@ -70,7 +72,14 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
         simulation = simulation_for(model, request, faults)
         draws = start_draws(simulation, request)
         schedule = schedule_of(request.method)
-        network = flatten(model, simulation, schedule=schedule, draw=draws.next, faults=faults)
+        network = flatten(
+            model,
+            simulation,
+            schedule=schedule,
+            draw=draws.next,
+            faults=faults,
+            varied=request.varied,
+        )
         network = optimise(network)
         program = lower(network, request.method, request.precision, request.events)
         text, buffers = emit(program, request.backend, request.name)

@@ -45,6 +45,8 @@ class Request:
     length: float | None = None
     seed: int | None = None
     overrides: tuple[tuple[str, str], ...] = ()
+    #: Parameters with a value of every instance's own, SI units: a batch in one run.
+    varied: tuple[tuple[str, tuple[float, ...]], ...] = ()
     threads: int | None = None
     target: str | None = None
     precision: str = "double"
@@ -74,6 +76,7 @@ def made(
     length: str | float | None = None,
     seed: int | None = None,
     overrides: Mapping[str, str] | None = None,
+    varied: Mapping[str, Sequence[float]] | None = None,
     threads: int | None = None,
     target: str | None = None,
     precision: str = "double",
@@ -106,6 +109,9 @@ def made(
         length=seconds(length, "length", above=False),
         seed=seed,
         overrides=tuple(sorted((overrides or {}).items())),
+        varied=tuple(
+            sorted((path, tuple(map(float, values))) for path, values in (varied or {}).items())
+        ),
         threads=threads,
         target=target,
         precision=precision,

@@ -35,7 +35,14 @@ def show_stage(request: Request, stage: str, *, explain: bool = False) -> str:
         simulation = simulation_for(model, request, faults)
         draws = start_draws(simulation, request)
         schedule = schedule_of(request.method)
-        flat = flatten(model, simulation, schedule=schedule, draw=draws.next, faults=faults)
+        flat = flatten(
+            model,
+            simulation,
+            schedule=schedule,
+            draw=draws.next,
+            faults=faults,
+            varied=request.varied,
+        )
         network = optimise(flat)
         if stage == "network":
             text = show_network(network)
