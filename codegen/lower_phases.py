@@ -884,7 +884,10 @@ def by_target(delivery: Delivery) -> Delivery:
     memory is walked one way, and a thread's own targets lie in one piece.
     """
     sources = np.repeat(np.arange(len(delivery.starts) - 1), np.diff(delivery.starts))
-    order = np.lexsort((delivery.targets, sources))
+    key = sources * (int(delivery.targets.max(initial=0)) + 1) + delivery.targets
+    if bool((key[1:] >= key[:-1]).all()):
+        return delivery
+    order = np.argsort(key, kind="stable")
     return replace(
         delivery,
         targets=delivery.targets[order],

@@ -91,7 +91,7 @@ class ConnectionBuilder(EndpointFinder):
                     )
                     continue
                 for component, chosen in self.receivers(builder, receiver, rows):
-                    at = np.searchsorted(rows, chosen)
+                    at = slice(None) if len(chosen) == len(rows) else np.searchsorted(rows, chosen)
                     wire = Wire(
                         source.node, source_port, at_source[at], target_port, delays[chosen]
                     )

@@ -47,8 +47,9 @@ def by_template(column: Column, everything: Index) -> list[tuple[Index, str | No
     if column.kind != "text":
         return [(everything, "{}", column.numbers.astype(np.int64))]
     found: list[tuple[Index, str | None, Index | None]] = []
-    for code in np.unique(column.codes):
-        rows = np.flatnonzero(column.codes == code)
+    present = np.flatnonzero(np.bincount(column.codes + 1)) - 1
+    for code in present:
+        rows = everything if len(present) == 1 else np.flatnonzero(column.codes == code)
         if code < 0:
             found.append((rows, None, None))
             continue

@@ -62,7 +62,8 @@ def _lumpable(network: Network, part: Population) -> bool:
     if _used_elsewhere(network, part):
         return False
     index = part.indices["parent"]
-    if len(np.unique(index)) == len(index) == network.population(part.parent).size:
+    size = network.population(part.parent).size
+    if len(index) == size and bool((np.bincount(index, minlength=size) == 1).all()):
         return False  # one each: merged as it is
     inlined = _inlined(part)
     arrays = {name for name, value in part.parameters.items() if np.ndim(value)}
