@@ -115,6 +115,7 @@ def layout_of(population: Population) -> Layout:
         reads=dict(population.reads),
         labels={name: v.label for name, v in population.variables.items()},
         checked=tuple(n for n, v in population.variables.items() if v.kind == "state"),
+        members=population.members,
     )
 
 

@@ -26,6 +26,7 @@ from ..converter.network import (
     Emit,
     Flow,
     Integrate,
+    Member,
     Network,
     Read,
     Run,
@@ -122,6 +123,7 @@ class Layout:
     published: frozenset[str] = frozenset()
     draws: bool = False
     cable: Cable | None = None
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

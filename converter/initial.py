@@ -148,6 +148,8 @@ class Initialiser:
         """
         if len(index) == node.group.size:
             members = np.arange(group.size)
+        elif len(index) == 1:
+            members = np.flatnonzero(group.parent_index == index[0])
         else:
             members = np.flatnonzero(np.isin(group.parent_index, index))
         if not members.size:

@@ -180,6 +180,15 @@ class Cable:
     end: Array
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of the populations that a merged one was made of: its first instance is `first`."""
+
+    name: str
+    component: str
+    first: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Population:
     """Equal instances: what they store, what they read, what they do."""
@@ -203,6 +212,7 @@ class Population:
     conditions: tuple[Condition, ...] = ()
     units: Mapping[str, Dimension | None] = field(default_factory=dict)
     cable: Cable | None = None
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

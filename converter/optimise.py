@@ -10,17 +10,22 @@ from .passes.fold_constants import fold_constants
 from .passes.guard_singularities import guard_singularities
 from .passes.inline_attached import inline_attached
 from .passes.lump_synapses import lump_synapses
+from .passes.merge_alike import merge_alike
 
 Pass = Callable[[Network], Network]
 
-#: The passes for equations, in order. The schedule "jlems" keeps order: none of them runs.
+#: The passes for equations, in order.
 PASSES: tuple[Pass, ...] = (
+    merge_alike,
     fold_constants,
     guard_singularities,
     lump_synapses,
     inline_attached,
     fold_constants,
 )
+
+#: The schedule "jlems" keeps order, which merging does not touch.
+ORDERED: tuple[Pass, ...] = (merge_alike,)
 
 #: Those that leave populations apart, for the schedule "compartments".
 KEEPING: tuple[Pass, ...] = (fold_constants, guard_singularities)
@@ -36,7 +41,7 @@ def optimise(network: Network) -> Network:
 def passes_for(schedule: str) -> tuple[Pass, ...]:
     """Return the passes that run under `schedule`."""
     if schedule == "jlems":
-        return ()
+        return ORDERED
     # Methods that follow another program's steps need every population as it is there.
     return KEEPING if schedule == "compartments" else PASSES
 

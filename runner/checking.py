@@ -81,6 +81,7 @@ class _Check:
         self.document = document
         self.faults = faults
         self.files = {name: number for number, name in enumerate(document.sources)}
+        self.own_files = {n for n, s in document.sources.items() if not _packaged(s.path)}
 
     def all(self, request: Request) -> None:
         """Run every stage."""
@@ -192,8 +193,7 @@ class _Check:
 
     def own(self, place: Place) -> bool:
         """Tell whether a place is in the user's own files."""
-        source = self.document.sources.get(place.file)
-        return source is not None and not _packaged(source.path)
+        return place.file in self.own_files
 
     def at(self, place: Place, name: str) -> Place:
         return place_of_attribute(self.document, place, name)

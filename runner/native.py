@@ -171,9 +171,12 @@ class NativeRun:
 
 def not_finite(layout: Layout, variable: str, instance: int, time: float) -> NumericalError:
     """Return the error that names component, variable and time."""
-    of = f"{layout.component}" + (
-        f" (instance {instance} of {layout.name})" if (layout.size > 1) else ""
-    )
+    component, name, first = layout.component, layout.name, 0
+    for member in layout.members:
+        if member.first <= instance:
+            component, name, first = member.component, member.name, member.first
+    alone = layout.size == 1
+    of = component + ("" if alone else f" (instance {instance - first} of {name})")
     label = layout.labels.get(variable, variable)
     return NumericalError(
         f"the state {label!r} of {of} is no longer a finite number at t = {time:g} s; "
