@@ -210,6 +210,10 @@ def _simulation(
             did_you_mean(identity or "", model.components),
         )
         return None
+    for name in ("increment", "total"):
+        if name not in run.attributes:
+            faults.error(f"Run needs the attribute {name!r}: which parameter is it?", run.place)
+            return None
     found_step = step if step is not None else runner.values.get(run.attributes["increment"])
     found_length = length if length is not None else runner.values.get(run.attributes["total"])
     if found_step is None or found_length is None:

@@ -128,3 +128,15 @@ def test_lines_outside_a_display_make_one() -> None:
     </Lems>"""
     found = _simulation(HEAD + types + '<Target component="sim"/>' + body)
     assert [(d.title, d.lines[0].quantity) for d in found.displays] == [("all", "p[0]/v")]
+
+
+@pytest.mark.parametrize("name", ["increment", "total"])
+def test_a_run_that_does_not_say_by_what_it_steps_is_a_fault(name: str) -> None:
+    text = """<Lems><Target component="s"/><ComponentType name="sim">
+<Parameter name="step" dimension="none"/><ComponentReference name="target" type="Component"/>
+<Simulation><Run component="target" variable="t" {}/></Simulation></ComponentType>
+<ComponentType name="cell"/><cell id="c"/><sim id="s" step="1" target="c"/></Lems>"""
+    given = {"increment": 'increment="step"', "total": 'total="step"'}
+    del given[name]
+    with pytest.raises(ModelError, match=f"Run needs the attribute {name!r}"):
+        _simulation(text.format(*given.values()))
