@@ -388,9 +388,8 @@ static inline LsTeam *ls_make_team(LsPhases &first) {
 
 // Take steps with `first.threads` members; returns how many were taken.
 static inline int64_t ls_run_team(LsPhases &first, const LsWork &work) {
-    const int64_t wanted = first.threads < 1                 ? 1
-                           : first.threads > LS_MOST_MEMBERS ? LS_MOST_MEMBERS
-                                                             : first.threads;
+    const int64_t most = LS_MOST_MEMBERS, asked = first.threads < most ? first.threads : most;
+    const int64_t wanted = asked < 1 ? 1 : asked;
     if (!first.team && wanted > 1) first.team = ls_make_team(first);
     if (first.team && first.team->count != wanted) ls_regroup(*first.team, wanted, work);
     if (!first.team || first.team->count == 1) return work.steps(work.context, first);
