@@ -4,7 +4,9 @@ Per file: does it check, does it run, does it give what the reference interprete
 that cannot run it, NEURON) gave; and per test of the community, does it pass. The same
 lemsmith writes the same text: nothing in it depends on the machine or the hour.
 
-    python docs/conformance.py [FOLDER...]     only files below these folders, to the screen
+    python docs/conformance.py                 the whole page: an hour of a core
+    python docs/conformance.py --tests         only the section of the community's tests
+    python docs/conformance.py FOLDER...       only files below these folders, to the screen
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import Any
 import lemsmith
 import numpy as np
 from lemsmith.runner.recording import Recording, crossings
+from lemsmith.runner.validation.report import CheckResult
 from lemsmith.runner.validation.verify import verify
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +57,18 @@ What becomes of every file of the shared corpus. Written by `make conformance`; 
 """
 
 
+TESTS_TITLE = "## The community's tests"
+TESTS = """Each runs by the method that takes the steps of the engine that it was written for,
+or the nearest ([validation.md](validation.md)). What is missed is told with its distance, in the
+test's own unit (ms for nearly all). Where the very sample is granted, the expected times are that
+engine's own output, and one sample beside them is a miss.
+
+"""
+
+#: A relative tolerance below this one grants no other sample.
+EXACT = 1e-7
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """What became of one file."""
@@ -64,9 +79,13 @@ class Row:
     matched: str = ""
 
 
-def main(folders: Iterable[str] = ()) -> None:
+def main(folders: Sequence[str] = ()) -> None:
     if corpus.ABSENT is not None:
         sys.exit(corpus.ABSENT)
+    if list(folders) == ["--tests"]:
+        before = PAGE.read_text(encoding="utf-8").partition(TESTS_TITLE)[0]
+        PAGE.write_text(before + tests_section(), encoding="utf-8")
+        return
     chosen = [Path(folder).resolve() for folder in folders]
     sections = []
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -240,17 +259,21 @@ def section(title: str, rows: list[Row]) -> str:
 
 def tests_section() -> str:
     """Return the table of the community's own tests, by the method that each engine takes."""
-    folders = [corpus.NEUROML2, corpus.CORPUS / "osb"]
-    results = verify(folders, jobs=os.cpu_count() or 1).results
-    by_test: dict[Path, list[Any]] = {}
+    results = verify([corpus.NEUROML2, corpus.CORPUS / "osb"], jobs=os.cpu_count() or 1).results
+    by_test: dict[Path, list[CheckResult]] = {}
     for result in results:
         by_test.setdefault(result.test, []).append(result)
     counted = Counter(result.status for result in results)
     lines = [
-        "## The community's tests\n",
+        f"{TESTS_TITLE}\n",
         f"{len(by_test)} tests for OMV, {len(results)} observables: "
         + ", ".join(f"{counted[status]} {status}" for status in ("pass", "fail", "error", "skip"))
-        + ". Each runs by the method that does what its engine does.\n",
+        + ".\n",
+        TESTS,
+        "| engine | method | tests | observables | pass |",
+        "|---|---|---|---|---|",
+        *engine_rows(results),
+        "",
         "| test | engine | method | passed | what did not |",
         "|---|---|---|---|---|",
         *sorted(test_rows(by_test)),
@@ -259,25 +282,68 @@ def tests_section() -> str:
     return "\n".join(lines)
 
 
-def test_rows(by_test: Mapping[Path, list[Any]]) -> Iterator[str]:
+def engine_rows(results: Sequence[CheckResult]) -> Iterator[str]:
+    """Yield per engine what its tests come to."""
+    engines: dict[str, list[CheckResult]] = {}
+    for result in results:
+        engines.setdefault(result.engine, []).append(result)
+    for engine, found in sorted(engines.items()):
+        method = named(found[0])
+        tests = len({result.test for result in found})
+        passed = sum(result.status == "pass" for result in found)
+        yield f"| {engine} | {method} | {tests} | {len(found)} | {passed} |"
+
+
+def test_rows(by_test: Mapping[Path, list[CheckResult]]) -> Iterator[str]:
+    own = engines_own()
     for test, found in by_test.items():
         name = test.relative_to(corpus.CORPUS).as_posix()
         passed = sum(result.status == "pass" for result in found)
-        wrong = next((result for result in found if result.status != "pass"), None)
-        why = ""
-        if wrong is not None:
-            figures = wrong.finding
-            off = (
-                ""
-                if figures is None or figures.deviation is None
-                else (f", off by {figures.deviation:.3g} where {figures.tolerance:.3g} is granted")
-            )
-            message = lemsmith.LemsmithError(wrong.message or wrong.status)
-            why = f"{wrong.experiment}: {shown(message, test)}{off}"
-        yield (
-            f"| {name} | {found[0].engine} | {found[0].method or 'default'} "
-            f"| {passed} of {len(found)} | {why} |"
+        wrong = "; ".join(
+            miss(result, own.get((name, result.experiment)))
+            for result in found
+            if result.status != "pass"
         )
+        method = named(found[0])
+        yield f"| {name} | {found[0].engine} | {method} | {passed} of {len(found)} | {wrong} |"
+
+
+def named(result: CheckResult) -> str:
+    """Return the method of a result: the documents of a validation are not run."""
+    return result.method or ("none" if result.observable == "valid" else "default")
+
+
+def miss(result: CheckResult, own: Mapping[str, Any] | None) -> str:
+    """Return how far a check is off: of what is granted, in samples, and from the engine itself."""
+    finding = result.finding
+    if finding is None or finding.worst is None or result.observable != "spike times":
+        message = lemsmith.LemsmithError(result.message or result.status)
+        told = shown(message, result.test)
+    else:
+        got, expected = finding.worst
+        exact = (finding.tolerance or 0) < EXACT
+        granted = "the very sample" if exact else f"{finding.tolerance:.2g}"
+        off = f"{abs(got - expected):.3g} at {expected:.6g} ({finding.deviation:.2g} of it)"
+        told = f"off by {off}, granted {granted}"
+    if own is not None and finding is not None and own.get("got") and own["result"] == "pass":
+        theirs, ours = np.asarray(own["got"]), np.asarray(finding.observed)
+        if len(theirs) == len(ours):
+            told += f"; {np.abs(theirs - ours).max():.3g} from what that engine gave here"
+        else:
+            told += f"; {len(ours)} spikes, that engine gave {len(theirs)} here"
+    return f"{result.experiment}: {told}"
+
+
+def engines_own() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what the engines themselves gave for their own tests, by test and experiment."""
+    found = {}
+    for file in sorted((corpus.SHARED / "reference" / "osb").glob("*.json")):
+        repository = file.stem.partition("__")[0]
+        peers = json.loads(file.read_text(encoding="utf-8"))["peers"]
+        for entry in (entry for peer in peers.values() for entry in peer.get("mep") or ()):
+            if entry.get("own"):
+                found[f"osb/{repository}/{entry['omt']}", entry["exp"]] = entry
+    return found
 
 
 if __name__ == "__main__":

@@ -61,8 +61,8 @@ def sampling_of(time: Floats, name: str) -> Sampling:
     """
     if not time.size:
         raise UsageError(f"{name} holds no samples")
-    steps = np.diff(time)
-    if not np.all(np.isfinite(time)) or np.any(steps < 0):
+    steps = np.diff(time) if np.all(np.isfinite(time)) else np.array([-1.0])
+    if np.any(steps < 0):
         raise UsageError(f"the time of {name} does not run forwards")
     step = float(np.median(steps)) if steps.size else 0.0
     return Sampling(time.size, float(time[0]), float(time[-1]), step)
