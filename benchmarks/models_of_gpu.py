@@ -131,8 +131,10 @@ def cobahh(cells: int, fan_out: int) -> str:
 def cables(cells: int) -> str:
     """Return cells of a soma and three dendrites of 33 compartments, channels on all of them."""
     segments = [
-        '<segment id="0"><proximal x="0" y="0" z="0" diameter="16"/>'
-        '<distal x="16" y="0" z="0" diameter="16"/></segment>'
+        (
+            '<segment id="0"><proximal x="0" y="0" z="0" diameter="16"/>'
+            '<distal x="16" y="0" z="0" diameter="16"/></segment>'
+        )
     ]
     groups = [
         '<segmentGroup id="g0" neuroLexId="sao864921383"><member segment="0"/></segmentGroup>'
