@@ -171,7 +171,7 @@ class NeuronLowering(CableLowering):
         """Return what sets late requirements, and a cell's own current, before the first step.
 
         NEURON's initialisation computes that current before it assigns the cell's states and
-        enters a regime.
+        enters a regime. Conductances of channels are 0 then, so currents through them are, too.
         """
         population = work.population
         late = tuple(
@@ -179,7 +179,9 @@ class NeuronLowering(CableLowering):
         )
         v = potential_of(population)
         rate = next((d for d in population.derivatives if d.state == v), None)
-        if v is None or rate is None or rate.guard or own_current(v) not in population.variables:
+        channels = any(path.rpartition("/")[2] == "fopen" for path in population.exposures)
+        holds = v is not None and own_current(v) in population.variables and not channels
+        if v is None or rate is None or rate.guard or not holds:
             return (late,) if late else ()
         states = {d.state: f"{d.state}__first" for d in population.derivatives}
         variables = dict(population.variables)
