@@ -11,7 +11,8 @@ meet at one:
 - "scatter": no two connections lead to the same target; every connection has a thread.
 - "serial": one thread delivers event by event, in the order of senders.
 
-Where handlers send events themselves, every event of the program goes that last way.
+A handler may send events itself. What reaches such handlers, and what they send, goes that last
+way; events of all other ports do not.
 """
 
 from __future__ import annotations
@@ -63,15 +64,23 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The ports and ways of a program; `serial` where one thread exchanges all events."""
+    """The ports and ways of a program.
+
+    `chained` are the ports (population, port) of cascades: what they send reaches handlers
+    that send events, or was sent by one. One thread exchanges their events.
+    """
 
     ports: tuple[Port, ...]
     ways: tuple[Way, ...]
-    serial: bool
+    chained: frozenset[tuple[str, str]]
 
     def port(self, population: str, port: str) -> Port | None:
         """Return a port that has lists."""
         return next((p for p in self.ports if (p.population, p.port) == (population, port)), None)
+
+    def is_chained(self, way: Way) -> bool:
+        """Tell whether a way's events are part of cascades."""
+        return (way.delivery.source, way.delivery.port) in self.chained
 
 
 def events_of(program: Program) -> Events:
@@ -86,9 +95,7 @@ def events_of(program: Program) -> Events:
         )
     }
     heard = [d for d in program.deliveries if d.targets.size and not _idle(program, d)]
-    serial = any(
-        isinstance(s, Flag) for f in program.functions if f.kind == "handler" for s in f.body
-    )
+    chained = _chained(program, heard)
     ports: list[Port] = []
     for population, port in dict.fromkeys((d.source, d.port) for d in heard):
         longest = max(
@@ -98,11 +105,23 @@ def events_of(program: Program) -> Events:
         # The method "neuron" sends before the tick: one more step until a list is free.
         slots = longest + 4
         # Handlers may send again what they sent in this step: one by one, into the same list.
-        wanted = max(1024, 4 * size) if serial else size
+        wanted = max(1024, 4 * size) if (population, port) in chained else size
         room = min(wanted, max(1024, LIST_BYTES // (6 * slots)))
         ports.append(Port(numbers[(population, port)], population, port, slots, room))
     ports.sort(key=lambda p: p.number)
-    return Events(tuple(ports), tuple(_way(program, d, heard, serial) for d in heard), serial)
+    ways = (_way(program, d, heard, (d.source, d.port) in chained) for d in heard)
+    return Events(tuple(ports), tuple(ways), chained)
+
+
+def _chained(program: Program, heard: list[Delivery]) -> frozenset[tuple[str, str]]:
+    """Return the ports whose events reach handlers that send events, and those that they send."""
+    found: set[tuple[str, str]] = set()
+    for delivery in heard:
+        sent = [s.port for s in handler_of(program, delivery).body if isinstance(s, Flag)]
+        if sent:
+            found.add((delivery.source, delivery.port))
+            found.update((delivery.target, port) for port in sent)
+    return frozenset(found)
 
 
 def delays(delivery: Delivery) -> np.ndarray:

@@ -13,6 +13,9 @@ from .device_events import Keys
 
 SYNC = "ls_grid_sync(&run->barrier);"
 
+#: What a loop over a population's own instances looks like.
+OWN = "for (int64_t i = s.first; i < {size}; i += s.stride)"
+
 
 @dataclass(slots=True)
 class Operation:

@@ -59,7 +59,7 @@ class CudaHostRun:
         self.pointers = np.array([a.ctypes.data for a in self.arrays] or [0], dtype=np.uint64)
         self.event_times = np.zeros(EVENT_ROOM)
         self.event_ports = np.zeros(EVENT_ROOM, dtype=np.int32)
-        self.noted = np.zeros(2 * NOTED_ROOM if buffers.events.serial else 2, dtype=np.int32)
+        self.noted = np.zeros(2 * NOTED_ROOM if buffers.events.chained else 2, dtype=np.int32)
         self.run = Run(
             seed=program.seed % 2**64,
             fault=NO_FAULT,

@@ -143,7 +143,7 @@ class CudaRun:
         self.pinned = [cuda.pagelocked_empty((self.most, columns), np.float64) for _ in range(2)]
         self.event_times = self.room(8 * EVENT_ROOM, needed)
         self.event_ports = self.room(4 * EVENT_ROOM, needed)
-        room = NOTED_ROOM if buffers.events.serial else 1
+        room = NOTED_ROOM if buffers.events.chained else 1
         self.noted = self.room(8 * room, needed)
         self.state = Run(
             seed=program.seed % 2**64,

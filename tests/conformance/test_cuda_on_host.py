@@ -286,7 +286,33 @@ def relays(sends=""):
 
 def test_events_that_handlers_send_cascade_as_in_cpp():
     source = relays('<EventOut port="out"/>')
-    assert events_of(plans(source)[1].program).serial
+    assert events_of(plans(source)[1].program).chained
+    assert_same(source, 200)
+
+
+def test_what_has_no_part_in_a_cascade_is_exchanged_side_by_side():
+    source = relays('<EventOut port="out"/>')
+    begin = source.index('<ComponentType name="clock"')
+    clock = source[begin : source.index("<ComponentType name=", begin + 1)]
+    counter = """<ComponentType name="counter"><EventPort name="in" direction="in"/>
+<Exposure name="n" dimension="none"/><Dynamics><StateVariable name="n" dimension="none"
+ exposure="n"/><OnEvent port="in"><StateAssignment variable="n" value="n + 1"/></OnEvent>
+</Dynamics></ComponentType>"""
+    beside = clock.replace('"clock"', '"metronome"') + counter
+    source = source.replace('<ComponentType name="conn"', beside + '<ComponentType name="conn"')
+    source = source.replace(
+        '<Children name="conns"',
+        '<Children name="beats" type="metronome"/><Children name="counters" type="counter"/>'
+        '<Children name="conns"',
+    ).replace(
+        '<conn id="k0"',
+        '<metronome id="m0" period="0.7ms"/><counter id="n0"/><counter id="n1"/>'
+        '<conn id="a0" from="m0" to="n0" delay="0ms"/><conn id="a1" from="m0" to="n1" '
+        'delay="0.4ms"/><conn id="k0"',
+    )
+    _, cuda = plans(source)
+    assert events_of(cuda.program).chained
+    assert {"add", "serial"} <= ways(cuda)
     assert_same(source, 200)
 
 
