@@ -38,11 +38,13 @@ FLAGS = (
 STEPS = {"m2": 0.025, "cuba": 0.1, "coba": 0.1, "cobahh": 0.05, "izh": 0.1}
 NUMBERS = {"cuba": 0, "coba": 1, "cobahh": 2, "izh": 3}
 METHODS = (("default", "double"), ("euler", "double"), ("default", "single"))
+#: Delays of the connections, ms, as the inputs have them.
+DELAYS = {"izh": 1.0}
 
 
 def ours(model: Path, method: str, precision: str, repeats: int) -> tuple[float, int]:
     """Return CPU seconds of the loop and the number of recorded events."""
-    request = made(model, method=method, precision=precision)
+    request = made(model, method=method, precision=precision, threads=1)
     found, _ = pipeline.translate(request)
     best, events = float("inf"), 0
     for _ in range(repeats):
@@ -72,7 +74,7 @@ def by_hand(name: str, folder: Path, ms: float, real: str, repeats: int) -> tupl
             [sys.executable, str(BENCH / "limit/raw.py"), str(folder / f"{name}.npz"), str(raw)],
             check=True,
         )
-        arguments = [str(raw), str(ms), str(STEPS[name]), "0.5"]
+        arguments = [str(raw), str(ms), str(STEPS[name]), str(DELAYS.get(name, 0.5))]
     best, spikes = float("inf"), 0
     for _ in range(repeats):
         done = subprocess.run(

@@ -40,6 +40,7 @@ CUDA = Dialect(
     send="note_{number}(m, s, i, t);",
     reply="push_{number}(m, s, i, t);",
     count="unsigned short",
+    crossed="flag_{port}[i] |= {condition};",
 )
 
 #: A name before an opening parenthesis.
@@ -219,10 +220,12 @@ class _Emitter:
             own, others, written = own | found[0], others | found[1], written | found[2]
         layout = self.layouts[population]
         name = f"locate_{self.pop[population]}"
-        self.define(
-            name,
-            self.text.locate_lines(population, OWN.format(size=layout.size), "s.run->deep = 1"),
-        )
+        lines = [
+            f"if (!m.flags_{self.pop[population]}_{identifier(CROSSED)}[i]) continue;",
+            *self.text.locate_lines(population, "s.run->deep = 1"),
+        ]
+        loop = OWN.format(size=layout.size)
+        self.define(name, [f"{loop} {{", *(f"    {line}" for line in lines), "}"])
         states = self.program.function(f"act {population}").states
         suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
         stored = frozenset((population, state + suffix) for state in states)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from ..converter.network import Assign
 from ..errors import InternalError, UsageError
 from .emit_exchange import ExchangeText
-from .kernel_text import CPP, KernelText
+from .kernel_text import CPP, KernelText, local_name, stored
 from .located import CROSSED
 from .lower_phases import CLOCK, OLD, VERSION
 from .ownership import Access, Ownership, meetings, threaded
 from .print_c import identifier, number
 from .program import BufferName, Flag, Function, Layout, Phase, Program, half_in_ms
 from .templates import render
+from .vector_loops import BLOCK, Stage, shared_part, staged
 
 #: Events without delay that one step may exchange before they count as going in a circle.
 EVENT_LIMIT = 1_000_000_000
@@ -52,8 +54,17 @@ class _Emitter:
             small=self.text.small,
             dt=number(self.program.step, self.text.real),
             fields=self.text.fields,
-            declarations=[f"{f['head']};" for f in functions],
+            declarations=[
+                *(f"{f['head']};" for f in functions),
+                *(
+                    f"{self.locate_head(p.name)};"
+                    for p in self.program.phases
+                    if p.kind == "locate"
+                ),
+            ],
             functions=functions,
+            block=BLOCK,
+            locate_lines=self.locate_functions(),
             deliver_lines=self.events.deliver_lines(),
             record_lines=self.record_lines(),
             fault_lines=self.fault_lines(),
@@ -86,70 +97,141 @@ class _Emitter:
         return self.text.function(function)
 
     def kernel(self, function: Function, layout: Layout) -> dict[str, object]:
-        lines = self.text.lines(function, layout, kernel=True)
-        written = {
-            s.variable
-            for s in function.body
-            if isinstance(s, Assign) and s.variable in layout.variables
-        }
-        pointers = [
-            f"{'' if name in written else 'const '}"
-            f"{'small' if name in layout.parameters else 'real'} *__restrict "
-            f"{self.text.variable(layout, name)} = m.{self.text.variable(layout, name)};"
-            for name in (*layout.variables, *layout.parameters)
-            if any(f"{self.text.variable(layout, name)}[i]" in line for line in lines)
-        ]
-        checked = [name for name in layout.checked if name in written or f"{name}__next" in written]
         sent = Counter(s.port for s in function.body if isinstance(s, Flag))
         if sent and max(sent.values()) > MOST_EVENTS:
             raise UsageError(
                 f"{layout.component!r} can send more than {MOST_EVENTS} events from one port in "
                 "one step: choose the method jlems"
             )
-        flags = set(sent)
-        bad = [
-            f"bad |= !({load} - {load} == 0);"
-            for name in checked
-            for load in [
-                self.text.variable(layout, name if name in written else f"{name}__next") + "[i]"
-            ]
+        crossing = CROSSED in sent
+        flags = sorted(set(sent) - {CROSSED})
+        shared, own = shared_part(function)
+        loops = staged(own)
+        before = self.text.lines(shared, layout, kernel=True)
+        stages = [line for s in loops.stages for line in self.stage_lines(s, loops.last, layout)]
+        lines = [
+            *(read_buffer(name) for name in loops.read),
+            *self.text.lines(loops.last, layout, kernel=True),
+            *self.finite_lines(function, layout),
         ]
+        every = [*lines, *stages]
         now = "s.t + dt" if function.name.startswith("advance") else "s.t"
         first, last = ("from", "to") if self.owned is not None else ("0", str(layout.size))
         block = []
         if self.owned is not None:
             number = self.number[layout.name]
             block = [f"const int64_t from = s.from[{number}], to = s.to[{number}];"]
-        after = [
-            f"ls_note_flags(s, {self.ports[(layout.name, port)]}, "
-            f"m.flags_{self.pop[layout.name]}_{identifier(port)}, {first}, {last}, {now});"
-            for port in sorted(flags - {CROSSED})
-        ]
         length = last if first == "0" else f"(size_t)({last} - {first})"
+        pop = self.pop[layout.name]
+        hits = ["real hits[LS_BLOCK];", "Word hit = 0;"] if crossing else []
+        locate = [
+            "if (hit)",
+            "    for (int64_t i = begin; (i = ls_next_hit(hits, begin, i, end)) < end; i++)",
+            f"        locate_{pop}(m, s, i);",
+        ]
         return {
             "head": f"int {self.text.kernel_name(function)}(Model &m, LsPhases &s)",
             "lines": [
+                "typedef LsBits<real>::Word Word;",
                 "const real t = (real)s.t;",
                 "(void)t;",
                 "(void)m;",
                 *block,
-                *pointers,
+                *self.pointers(function, layout, every),
                 *(
                     f"unsigned char *__restrict flag_{identifier(port)} = "
-                    f"m.flags_{self.pop[layout.name]}_{identifier(port)};"
-                    for port in sorted(flags)
+                    f"m.flags_{pop}_{identifier(port)};"
+                    for port in flags
                 ),
-                *(f"memset(flag_{identifier(p)} + {first}, 0, {length});" for p in sorted(flags)),
-                "int bad = 0;",
+                *(f"memset(flag_{identifier(p)} + {first}, 0, {length});" for p in flags),
+                *before,
+                "Word bad = 0;",
+                f"for (int64_t begin = {first}; begin < {last}; begin += LS_BLOCK) {{",
+                f"    const int64_t end = begin + LS_BLOCK < {last} ? begin + LS_BLOCK : {last};",
+                *(f"    {line}" for line in stages),
+                *(f"    {line}" for line in hits),
                 # An instance touches its own elements only, whatever the pointers look like.
-                "LS_INDEPENDENT",
-                f"for (int64_t i = {first}; i < {last}; i++) {{",
-                *(f"    {line}" for line in (*lines, *bad)),
+                "    LS_INDEPENDENT",
+                "    for (int64_t i = begin; i < end; i++) {",
+                *(f"        {line}" for line in lines),
+                "    }",
+                *(f"    {line}" for line in (locate if crossing else [])),
                 "}",
-                *after,
-                "return bad;",
+                *(
+                    f"ls_note_flags(s, {self.ports[(layout.name, port)]}, "
+                    f"m.flags_{pop}_{identifier(port)}, {first}, {last}, {now});"
+                    for port in flags
+                ),
+                "return bad != 0;",
             ],
         }
+
+    def pointers(self, function: Function, layout: Layout, lines: list[str]) -> list[str]:
+        """Return the kernel's own names of the arrays that its lines mention."""
+        written = _written(function, layout)
+        return [
+            f"{'' if name in written else 'const '}"
+            f"{'small' if name in layout.parameters else 'real'} *__restrict {array} = m.{array};"
+            for name in (*layout.variables, *layout.parameters)
+            for array in [self.text.variable(layout, name)]
+            if any(f"{array}[i]" in line for line in lines)
+        ]
+
+    def finite_lines(self, function: Function, layout: Layout) -> list[str]:
+        """Return what notes a state that is not finite: all others minus themselves are 0."""
+        written = _written(function, layout)
+        found = [
+            stored(at) for name in layout.checked for at in (name, f"{name}__next") if at in written
+        ]
+        if not found:
+            return []
+        # In pairs: one sum of all would make every round of the loop wait for it.
+        pairs = [found[n : n + 2] for n in range(0, len(found), 2)]
+        texts = [
+            f"({pair[0]} - {pair[0]})"
+            if len(pair) == 1
+            else f"ls_fma({pair[1]}, (real)0, {pair[0]} - {pair[0]})"
+            for pair in pairs
+        ]
+        return [f"bad |= {' | '.join(f'ls_bits({text})' for text in texts)};"]
+
+    def stage_lines(self, stage: Stage, function: Function, layout: Layout) -> list[str]:
+        """Return a loop over a block and the evaluations that follow it."""
+        arguments = tuple(Assign(e.local, e.argument) for e in stage.evaluations)
+        part = replace(function, body=(*stage.body, *arguments))
+        kept = [*stage.kept, *(e.local for e in stage.evaluations)]
+        lines = [
+            *(f"real {buffer(name)}[LS_BLOCK];" for name in kept),
+            f"Word {' = 0, '.join(f'wide_{e.local}' for e in stage.evaluations)} = 0;",
+            "LS_INDEPENDENT",
+            "for (int64_t i = begin; i < end; i++) {",
+            *(f"    {read_buffer(name)}" for name in stage.read),
+            *(f"    {line}" for line in self.text.lines(part, layout, kernel=True)),
+            *(
+                f"    wide_{e.local} |= "
+                f"ls_bits(ls_where(ls_is_near({local_name(e.local)}), (real)0, (real)1));"
+                for e in stage.evaluations
+            ),
+            *(f"    {buffer(name)}[i - begin] = {local_name(name)};" for name in kept),
+            "}",
+        ]
+        for e in stage.evaluations:
+            lines += [
+                f"ls_{e.function}_block({buffer(e.local)}, end - begin, wide_{e.local} != 0);"
+            ]
+        return lines
+
+    def locate_functions(self) -> list[str]:
+        """Return what carries an instance that a kernel flagged through its step."""
+        lines: list[str] = []
+        for phase in (p for p in self.program.phases if p.kind == "locate"):
+            body = self.text.locate_lines(phase.name, "s.error = LS_TOO_DEEP")
+            lines += [f"{self.locate_head(phase.name)} {{", *(f"    {x}" for x in body), "}", ""]
+        return lines
+
+    def locate_head(self, population: str) -> str:
+        """Return the head of the function that carries a flagged instance."""
+        return f"LS_RARE void locate_{self.pop[population]}(Model &m, LsPhases &s, const int64_t i)"
 
     # --- events at exact times -----------------------------------------------------------------
 
@@ -235,6 +317,10 @@ class _Emitter:
         if self.owned is None:
             return [line for p in phases for line in self.phase_lines(p, "bad |= ")]
         accesses = [self.access(phase) for phase in phases]
+        for n, phase in enumerate(phases):
+            if phase.kind == "locate":
+                # It is done inside the kernel before it.
+                accesses[n - 1] |= accesses[n]
         meet = meetings([*accesses, self.owned.recorded()], self.forced(phases))
         lines: list[str] = []
         for phase, needed in zip(phases, meet, strict=False):
@@ -266,9 +352,7 @@ class _Emitter:
                 function = self.program.function(phase.name)
                 return [f"{bad}{self.text.kernel_name(function)}(m, s);"]
             case "locate":
-                first, last = self.block(phase.name)
-                loop = f"for (int64_t i = {first}; i < {last}; i++)"
-                return self.text.locate_lines(phase.name, loop, "s.error = LS_TOO_DEEP")
+                return []  # inside the kernel that flags
             case "cable" | "cable_half":
                 return self.cable_lines(phase)
             case "move":
@@ -428,3 +512,26 @@ class _Emitter:
                     f"s.error_instance = i; return; }}"
                 )
         return lines
+
+
+def _written(function: Function, layout: Layout) -> set[str]:
+    """Return the stored variables that a kernel writes."""
+    return {
+        s.variable
+        for s in function.body
+        if isinstance(s, Assign) and s.variable in layout.variables
+    }
+
+
+def buffer(local: str) -> str:
+    """Return the C name of the buffer that holds a local for a block.
+
+    >>> buffer("v")
+    'block_v'
+    """
+    return f"block_{identifier(local)}"
+
+
+def read_buffer(local: str) -> str:
+    """Return the line that reads a local from its buffer."""
+    return f"const real {local_name(local)} = {buffer(local)}[i - begin];"

@@ -49,6 +49,8 @@ class Dialect:
     reply: str
     #: The type of the marks of instances that sent events.
     count: str
+    #: What a kernel does where instance i must be carried through its step.
+    crossed: str
 
 
 CPP = Dialect(
@@ -60,6 +62,8 @@ CPP = Dialect(
     send="ls_note(s, {number}, i, t);",
     reply="ls_note(s, {number}, i, t);",
     count="unsigned char",
+    crossed="hits[i - begin] = ls_where({condition}, (real)1, (real)0); "
+    "hit |= ls_bits(hits[i - begin]);",
 )
 
 #: The functions that carry one instance through a step.
@@ -111,6 +115,11 @@ class VectorPrinter(Printer):
 def loaded(name: str) -> str:
     """Return the C name of a kernel's own copy of a variable or parameter."""
     return f"x_{identifier(name)}"
+
+
+def stored(name: str) -> str:
+    """Return the C name of what a kernel stores into a variable."""
+    return f"y_{identifier(name)}"
 
 
 def used_names(function: Function) -> set[str]:
@@ -250,6 +259,8 @@ class KernelText:
                     f"{delivery.name}_{identifier(key)}", "delivery_value", delivery.name, key
                 )
         crossing = [(p.name, CROSSED) for p in self.program.phases if p.kind == "locate"]
+        if self.dialect is CPP:
+            crossing = []  # marked in a block's own buffer
         for population, port in (*self.ports, *crossing):
             self.buffer(
                 f"flags_{self.pop[population]}_{identifier(port)}", "flags", population, port
@@ -293,13 +304,12 @@ class KernelText:
             f"{at}junctions, {at}diagonal, {at}increment"
         )
 
-    def locate_lines(self, population: str, loop: str, fail: str) -> list[str]:
-        """Return the loop over the flagged instances of a population."""
+    def locate_lines(self, population: str, fail: str) -> list[str]:
+        """Return what carries flagged instance i of a population through its step."""
         layout = self.layouts[population]
         act = self.program.function(f"act {population}")
         states, tests = act.states, len(act.arguments)
         pop = self.pop[population]
-        flags = f"m.flags_{pop}_{identifier(CROSSED)}"
         suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
         loads = [f"x[{n}] = m.{self.variable(layout, s)}[i];" for n, s in enumerate(states)]
         stores = [
@@ -309,9 +319,7 @@ class KernelText:
         return render(
             "locate.jinja",
             pop=pop,
-            loop=loop,
             fail=fail,
-            flags=flags,
             states=len(states),
             tests=tests,
             loads=loads,
@@ -429,7 +437,9 @@ class KernelText:
                         done.append(f"{const}{real} {local_name(variable)} = {text};")
                         done.append(f"(void){local_name(variable)};")
                     elif kernel:
-                        done.append(f"{self.variable(layout, variable)}[i] = {text};")
+                        # Kept, too, for who looks at it: a load of what was just stored waits.
+                        done.append(f"const real {stored(variable)} = {text};")
+                        done.append(f"{self.variable(layout, variable)}[i] = {stored(variable)};")
                     else:
                         done.append(f"m.{self.variable(layout, variable)}[i] = {text};")
                 case Flag(port, condition):
@@ -452,7 +462,7 @@ class KernelText:
 
     def flag_line(self, function: Function, port: str, condition: str) -> str:
         """Return the line that notes an event where a condition holds."""
-        word = self.dialect.note if port != CROSSED else CPP.note
+        word = self.dialect.note if port != CROSSED else self.dialect.crossed
         if function.kind in CARRYING:
             word = f"if ({{condition}}) {self.dialect.send}"
         elif function.kind != "kernel":

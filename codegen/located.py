@@ -38,7 +38,7 @@ from ..converter.network import Assign, Collect, Condition, Emit, Population, Ru
 from ..converter.simplify import FALSE, TRUE, simplify
 from .body import Body
 from .held_draws import is_draw
-from .methods.updates import Group, Groups, Propagation, closure
+from .methods.updates import Group, Groups, Propagation, closure, slope
 from .program import Flag, Function
 
 
@@ -221,29 +221,32 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
     growth = advance(body, groups)
     body.clock = END
     body.clock_version += 1
-    end = [
-        ZERO if kind.timed else kept(body, test, "holds")
-        for test, kind in zip(tests, kinds, strict=True)
-    ]
-    crossed: Expression = ZERO
-    for kind, before, after in zip(kinds, start, end, strict=True):
-        if kind.timed or kind.late:
+    end: list[Expression] = []
+    #: What leaves an instance to the scalar function.
+    reasons: list[Expression] = []
+    for test, kind, before in zip(tests, kinds, start, strict=True):
+        if kind.rare and not kind.late and not kind.timed:
+            end.append(ZERO)
+            reasons.append(body.bound(test))
             continue
-        crossing = simplify(Binary("*", after, Binary("-", ONE, before)))
-        crossed = crossing if crossed == ZERO else Call("max", (crossed, crossing))
-    if turning != ZERO:
-        crossed = turning if crossed == ZERO else Call("max", (crossed, turning))
+        after = ZERO if kind.timed else kept(body, test, "holds")
+        end.append(after)
+        if not (kind.timed or kind.late):
+            crossing = simplify(Binary("*", after, Binary("-", ONE, before)))
+            reasons.append(Binary("!=", crossing, ZERO))
+    turning = local_number(body, turning, "turning")
+    reasons.append(Binary("!=", turning, ZERO))
     if growth != ZERO:
-        fast = Choose(Binary(">", growth, Number(GROWTH)), ONE, ZERO)
-        crossed = fast if crossed == ZERO else Call("max", (crossed, fast))
+        reasons.append(Binary(">", growth, Number(GROWTH)))
     # A step that ran off to infinity is taken again in smaller ones.
-    looked_at = set().union(*(closure(population, test) for test in tests))
-    for update in (u for group in groups for u in group):
-        if update.state in looked_at:
-            looked_at.discard(update.state)
-            lost = Binary("-", ONE, Call("finite", (body.value(update.state),)))
-            crossed = lost if crossed == ZERO else Call("max", (crossed, lost))
-    crossed = local_number(body, crossed, "crossed")
+    reasons += [
+        Binary("==", Call("finite", (body.value(state),)), ZERO)
+        for state in _unbounded(population, groups)
+    ]
+    any_of = FALSE
+    for reason in reasons:
+        any_of = simplify(Binary("or", any_of, simplify(reason)))
+    crossed = local_number(body, simplify(Choose(any_of, ONE, ZERO)), "crossed")
     for condition, kind, before, after in zip(
         population.conditions, kinds, start, end, strict=True
     ):
@@ -282,6 +285,22 @@ def _turning(tests: list[Expression]) -> Expression:
         now, after = (truth(simplify(substitute(test, {"t": time}))) for time in (Name("t"), END))
         turn = Call("abs", (Binary("-", now, after),))
         found = turn if found == ZERO else Call("max", (found, turn))
+    return found
+
+
+def _unbounded(population: Population, groups: Groups) -> list[str]:
+    """Return the states that a step may carry off to infinity with nothing to tell beforehand.
+
+    Those are nonlinear in themselves, looked at by a condition and of no known growth.
+    """
+    looked_at = set().union(*(closure(population, test) for test in full_tests(population)))
+    growing = {u.state for group in groups for u in group if u.growth is not None}
+    found: list[str] = []
+    for rate in population.derivatives:
+        if rate.state in looked_at - growing and rate.state not in found:
+            by_itself = slope(population, rate.value, rate.state, {})
+            if by_itself is None or rate.state in closure(population, by_itself):
+                found.append(rate.state)
     return found
 
 

@@ -23,7 +23,6 @@ from ..converter.expressions import (
     Number,
     calls,
     names,
-    substitute,
 )
 from ..converter.network import (
     Assign,
@@ -38,6 +37,7 @@ from ..converter.passes.renaming import written_by
 from ..converter.simplify import simplify
 from ..errors import UsageError
 from .body import Body
+from .folding import with_step
 from .held_draws import held_draws
 from .located import (
     act_function,
@@ -58,10 +58,8 @@ from .methods.runge_kutta import TABLEAUS, Tableau
 from .methods.structured import early_steps, is_linear, late_steps, layers_of, staggered, structured
 from .methods.updates import Group, Groups, Slopes, closure, slope
 from .program import (
-    BodyStatement,
     CollectList,
     Delivery,
-    Flag,
     Function,
     Layout,
     Move,
@@ -307,16 +305,15 @@ class _Lowering:
     # --- states half a step apart -----------------------------------------------------------------
 
     def stagger(self, work: _Work) -> None:
-        """Let the outermost layer of a splitting run half a step behind the others.
+        """Let states of the outermost layer of a splitting run half a step behind the others.
 
-        Its half step at the end of one step and the one at the beginning of the next then
+        Their half step at the end of one step and the one at the beginning of the next then
         are one. Only states that nobody but the population's own equations looks at qualify.
         """
         population = work.population
         layers = layers_of(population, work.slopes)
         if len(layers) < 2:
             return
-        outer = set(layers[0])
         written: set[str] = set()
         for body in population.handlers.values():
             written |= written_by(body)
@@ -337,13 +334,18 @@ class _Lowering:
                     for part, variable in assignment.parts:
                         if part == population.name:
                             looked_at |= closure(population, Name(variable))
-        if outer & (written | looked_at):
+        late = tuple(
+            state
+            for state in layers[0]
+            if state not in written | looked_at and is_linear(population, work.slopes, state)
+        )
+        if not late:
             return
-        if not all(is_linear(population, work.slopes, state) for state in outer):
-            return
+        rest = tuple(state for state in layers[0] if state not in late)
+        layers = (late, *((rest,) if rest else ()), *layers[1:])
         work.groups = staggered(population, work.slopes, layers)
-        work.late = late_steps(population, work.slopes, layers[0])
-        work.early = early_steps(population, work.slopes, layers[0])
+        work.late = late_steps(population, work.slopes, late)
+        work.early = early_steps(population, work.slopes, late)
 
     def half_phases(self) -> list[Phase]:
         """Return the half steps back from the start of states that run half a step behind."""
@@ -850,24 +852,6 @@ class _Lowering:
             assert isinstance(value, Name)
             self.finish(f"value {population} {variable}", work, body, "value", value.name)
             pending.extend(sorted(self.needed(work, [Name(variable)])))
-
-
-def with_step(statements: tuple[BodyStatement, ...], step: float) -> tuple[BodyStatement, ...]:
-    """Return statements with dt replaced by its value and what follows from it folded."""
-
-    def folded(tree: Expression) -> Expression:
-        return simplify(substitute(tree, {"dt": Number(step)})) if "dt" in names(tree) else tree
-
-    found: list[BodyStatement] = []
-    for statement in statements:
-        match statement:
-            case Assign(variable, value):
-                found.append(Assign(variable, folded(value)))
-            case Flag(port, condition):
-                found.append(Flag(port, folded(condition)))
-            case _:
-                found.append(statement)
-    return tuple(found)
 
 
 def without_idle(network: Network) -> Network:

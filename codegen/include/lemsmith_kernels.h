@@ -23,6 +23,56 @@ LS_FN double ls_factorial(double x) {
 LS_FN double ls_phi(double z) { return ls_where(ls_abs(z) < 1e-30, 1.0, ls_expm1(z) / z); }
 LS_FN float ls_phi(float z) { return ls_where(ls_abs(z) < 1e-30f, 1.0f, ls_expm1(z) / z); }
 
+// phi(z) for -2 <= z <= 1/4, which is where a step that resolves its model stays: its Chebyshev
+// interpolant there; with round-off its relative error is below 1e-15 (float: 3e-7).
+LS_FN double ls_phi_near(double z) {
+    double p = 0x1.6bd8defeb43ap-38;
+    p = ls_fma(p, z, 0x1.21a20653834c3p-33);
+    p = ls_fma(p, z, 0x1.13ce08f262c14p-29);
+    p = ls_fma(p, z, 0x1.abe5bb4a6a01cp-26);
+    p = ls_fma(p, z, 0x1.27b6e1cbc8b06p-22);
+    p = ls_fma(p, z, 0x1.71da20ec164d3p-19);
+    p = ls_fma(p, z, 0x1.a019d12a6728p-16);
+    p = ls_fma(p, z, 0x1.a01a01760a755p-13);
+    p = ls_fma(p, z, 0x1.6c16c181ef806p-10);
+    p = ls_fma(p, z, 0x1.11111111b86f4p-7);
+    p = ls_fma(p, z, 0x1.55555555518bap-5);
+    p = ls_fma(p, z, 0x1.5555555554f11p-3);
+    p = ls_fma(p, z, 0x1.0000000000004p-1);
+    return ls_fma(p, z, 0x1.0000000000001p+0);
+}
+LS_FN float ls_phi_near(float z) {
+    float p = 0x1.8a9422p-17f;
+    p = ls_fma(p, z, 0x1.6047d6p-13f);
+    p = ls_fma(p, z, 0x1.6298d6p-10f);
+    p = ls_fma(p, z, 0x1.106a0ap-7f);
+    p = ls_fma(p, z, 0x1.55504ap-5f);
+    p = ls_fma(p, z, 0x1.555616p-3f);
+    p = ls_fma(p, z, 0x1.000008p-1f);
+    return ls_fma(p, z, 0x1.0p+0f);
+}
+LS_FN bool ls_is_near(double z) { return (z >= -2.0) & (z <= 0.25); }
+LS_FN bool ls_is_near(float z) { return (z >= -2.0f) & (z <= 0.25f); }
+
+// phi(z) and expm1(z) of a block, in place: by the polynomial where no z is wide of its range.
+// Whether one is changes no number but that one's.
+#ifndef __CUDACC__
+template <typename T> LS_FN void ls_phi_block(T *__restrict z, int64_t n, bool wide) {
+    if (wide)
+        for (int64_t k = 0; k < n; k++)
+            z[k] = ls_where(ls_is_near(z[k]), ls_phi_near(z[k]), ls_phi(z[k]));
+    else
+        for (int64_t k = 0; k < n; k++) z[k] = ls_phi_near(z[k]);
+}
+template <typename T> LS_FN void ls_expm1_block(T *__restrict z, int64_t n, bool wide) {
+    if (wide)
+        for (int64_t k = 0; k < n; k++)
+            z[k] = ls_where(ls_is_near(z[k]), z[k] * ls_phi_near(z[k]), ls_expm1(z[k]));
+    else
+        for (int64_t k = 0; k < n; k++) z[k] *= ls_phi_near(z[k]);
+}
+#endif
+
 // 1 where x is a finite number, else 0.
 LS_FN double ls_finite(double x) { return ls_where(ls_abs(x) < LS_INFINITY, 1.0, 0.0); }
 LS_FN float ls_finite(float x) { return ls_where(ls_abs(x) < LS_INFINITYF, 1.0f, 0.0f); }

@@ -22,6 +22,28 @@
 #define LS_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+// Bits as wide as a number: marks of a vector of numbers need no narrowing.
+template <typename T> struct LsBits;
+template <> struct LsBits<double> { typedef uint64_t Word; };
+template <> struct LsBits<float> { typedef uint32_t Word; };
+
+// The first instance of a block from i on that is marked by a number other than 0, or its end.
+// Marks are rare, so look at eight at once.
+template <typename T>
+static inline int64_t ls_next_hit(const T *hits, int64_t begin, int64_t i, int64_t end) {
+    const T *h = hits + (i - begin);
+    while (i + 8 <= end && !(ls_bits(h[0]) | ls_bits(h[1]) | ls_bits(h[2]) | ls_bits(h[3]) |
+                             ls_bits(h[4]) | ls_bits(h[5]) | ls_bits(h[6]) | ls_bits(h[7]))) {
+        i += 8;
+        h += 8;
+    }
+    while (i < end && !ls_bits(*h)) {
+        i++;
+        h++;
+    }
+    return i;
+}
+
 enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3 };
 
 // Events of one projection on their way: a slot of a ring for every step of delay. An item is a
