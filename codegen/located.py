@@ -243,7 +243,7 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
         Binary("==", Call("finite", (body.value(state),)), ZERO)
         for state in _unbounded(population, groups)
     ]
-    any_of = FALSE
+    any_of: Expression = FALSE
     for reason in reasons:
         any_of = simplify(Binary("or", any_of, simplify(reason)))
     crossed = local_number(body, simplify(Choose(any_of, ONE, ZERO)), "crossed")
