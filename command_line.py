@@ -214,6 +214,13 @@ TIMES = _options(
     click.option("--length", metavar="TIME", help="The simulated time, such as 300ms."),
     click.option("--seed", type=int, metavar="N", help="The seed of random numbers."),
 )
+DISCRETISE = click.option(
+    "--discretise",
+    metavar="RULE",
+    help="How finely cells are cut: export (numberInternalDivisions, the default), d_lambda or "
+    "d_lambda=0.05 (compartments of at most 0.1 or 0.05 of the length constant at 100 Hz), "
+    "refine=3 (three times as many as the export's; an odd number).",
+)
 PROGRESS = click.option(
     "--progress/--no-progress",
     default=None,
@@ -257,6 +264,7 @@ Examples:
 @MODEL_FILE
 @CHOICE
 @TIMES
+@DISCRETISE
 @click.option(
     "--events",
     type=click.Choice(["grid", "exact"]),
@@ -478,6 +486,7 @@ Examples:
 )
 @click.option("--explain", is_flag=True, help="Say what each optimising pass did.")
 @CHOICE
+@DISCRETISE
 @TIMES
 @SEARCH
 def show(file: Path, stage: str, explain: bool, **options: Any) -> None:

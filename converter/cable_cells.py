@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from ..errors import Faults, Place
 from .compartments import (
     Compartments,
-    Rule,
     average_over_nodes,
     axial_resistance,
     discretise,
     inhomogeneous_values,
 )
+from .discretisation import Discretisation
 from .evaluate import UnknownName, evaluate
 from .expressions import ExpressionError, parse
 from .model import Component, ComponentTable, Model
@@ -44,6 +44,9 @@ from .network import Array, Cable, Index
 BIOPHYSICS = ("biophysicalProperties", "biophysicalProperties2CaPools")
 MEMBRANE = ("membraneProperties", "membraneProperties2CaPools")
 CYTOPLASM = ("intracellularProperties", "intracellularProperties2CaPools")
+
+#: As NEURON's export cuts cells.
+EXPORT = Discretisation()
 
 #: The potential [V] that counts as a spike where a cell gives none, as in NEURON.
 DEFAULT_THRESHOLD = 0.0
@@ -241,8 +244,7 @@ def cable_cell(
     noted: Faults,
     *,
     held: Iterable[tuple[int, float]] = (),
-    rule: Rule = "neuron",
-    refine: int = 1,
+    discretisation: Discretisation = EXPORT,
 ) -> CableCell | None:
     """Return a cell cut into compartments; None, with faults noted, where it cannot be.
 
@@ -250,7 +252,7 @@ def cable_cell(
     a section: nodes without area that must stay, for a current to flow into.
     """
     try:
-        return _cable_cell(component, model, noted, held, rule, refine)
+        return _cable_cell(component, model, noted, held, discretisation)
     except MorphologyError as error:
         noted.found.extend(error.faults)
         return None
@@ -261,8 +263,7 @@ def _cable_cell(
     model: Model,
     noted: Faults,
     held: Iterable[tuple[int, float]],
-    rule: Rule,
-    refine: int,
+    discretisation: Discretisation,
 ) -> CableCell | None:
     shape = part_of(component, "morphology", model)
     biophysics = first_part(component, BIOPHYSICS, model)
@@ -296,8 +297,9 @@ def _cable_cell(
         return None
     cut = discretise(
         morphology,
-        rule,
-        refine=refine,
+        discretisation.rule,
+        refine=discretisation.refine,
+        lambda_fraction=discretisation.fraction,
         axial_resistivity=resistivity or 1.0,
         specific_capacitance=capacitance,
     )

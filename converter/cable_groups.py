@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, Faults, ModelError, Place, did_you_mean
-from .cable_cells import CableCell, Spread, cable_cell, is_cable, varied_values
+from .cable_cells import EXPORT, CableCell, Spread, cable_cell, is_cable, varied_values
 from .cable_types import UNIFORM, compartment_type, detector_type, structure_only
 from .connections import set_value
+from .discretisation import Discretisation
 from .endpoints import Endpoint
 from .instance_tree import Builder
 from .instances import Group, Index, Instances, Node
@@ -201,21 +202,29 @@ class SegmentSite:
 
 
 def cable_instances(
-    model: Model, target: Component, faults: Faults, *, single: bool = False
+    model: Model,
+    target: Component,
+    faults: Faults,
+    *,
+    single: bool = False,
+    discretisation: Discretisation = EXPORT,
 ) -> Instances:
     """Return the instances below `target`, cells with a morphology as compartments.
 
     `single` makes compartments of cells of one segment, too.
     """
-    return CableBuilder(model, faults, single=single).run(target)
+    return CableBuilder(model, faults, single=single, discretisation=discretisation).run(target)
 
 
 class CableBuilder(StructureBuilder):
     """Makes compartments where a tree would hold a cell."""
 
-    def __init__(self, model: Model, faults: Faults, *, single: bool) -> None:
+    def __init__(
+        self, model: Model, faults: Faults, *, single: bool, discretisation: Discretisation
+    ) -> None:
         super().__init__(model, faults)
         self.single = single
+        self.discretisation = discretisation
         self.sites: list[CableSite] = []
         self.shapes: dict[Component, CableCell | None] = {}
         self.held: frozenset[tuple[int, float]] | None = None
@@ -263,7 +272,13 @@ class CableBuilder(StructureBuilder):
             if self.held is None:
                 assert self.target is not None
                 self.held = frozenset(_ends_held(self.target))
-            self.shapes[component] = cable_cell(component, self.model, self.faults, held=self.held)
+            self.shapes[component] = cable_cell(
+                component,
+                self.model,
+                self.faults,
+                held=self.held,
+                discretisation=self.discretisation,
+            )
         cell = self.shapes[component]
         if cell is not None:
             self.compartments(cell, node)

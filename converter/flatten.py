@@ -9,7 +9,9 @@ import numpy as np
 
 from ..errors import Faults, ModelError
 from .binding import Binder, first_in, first_out, handler_name, port_name
+from .cable_cells import EXPORT
 from .cable_groups import cable_instances
+from .discretisation import Discretisation
 from .event_circles import check_circles
 from .flatten_equations import EquationFlattener
 from .flatten_steps import StepFlattener
@@ -47,17 +49,20 @@ def flatten(
     faults: Faults | None = None,
     start_limit: int | None = None,
     varied: Varied = (),
+    discretisation: Discretisation = EXPORT,
 ) -> Network:
     """Return the network of `simulation`'s target.
 
     Children are inlined into their parent's equations, paths become symbols, and nothing is
     left that depends on the XML's tree. `draw` gives the uniform numbers that initial values
     use; a network of more than `start_limit` groups is left without them, for who only looks
-    for faults. `varied` gives instances parameters of their own. Raises `ModelError` with every
-    fault, unless the caller gives `faults`.
+    for faults. `varied` gives instances parameters of their own; `discretisation` says how
+    finely cells are cut. Raises `ModelError` with every fault, unless the caller gives `faults`.
     """
     noted = faults if faults is not None else Faults()
-    network = _flatten(model, simulation, schedule, draw, noted, start_limit, varied)
+    network = _flatten(
+        model, simulation, schedule, draw, noted, start_limit, varied, discretisation
+    )
     if faults is None:
         noted.raise_errors()
     if network is None:
@@ -73,13 +78,16 @@ def _flatten(
     faults: Faults,
     start_limit: int | None,
     varied: Varied,
+    discretisation: Discretisation,
 ) -> Network | None:
     if schedule == "jlems":
         instances = instantiate(model, simulation.target, faults)
         refuse_compartments(instances)
     else:
         single = schedule == "compartments"
-        instances = cable_instances(model, simulation.target, faults, single=single)
+        instances = cable_instances(
+            model, simulation.target, faults, single=single, discretisation=discretisation
+        )
     check_regions(instances, model, faults)
     if faults.errors:
         return None

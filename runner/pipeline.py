@@ -37,7 +37,8 @@ def run(source: str | Path, *, progress: Progress | None = None, **options: Any)
     "component/parameter" to a text with a unit; varied, a mapping from "component/parameter" to
     an array (n,) in SI units, of which instance i of every population of that component takes
     the i-th; threads; target (a component to simulate where the document has no Simulation);
-    precision; events; include_dirs; confine.
+    precision; events; discretise, how finely cells are cut ("export", "d_lambda=0.1",
+    "refine=3"); include_dirs; confine.
     `progress` is called with the fraction done and a message. Nothing is written.
 
     Raises `ModelError` where the model is at fault, `UsageError` where the request is,
@@ -57,6 +58,7 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
     """Return the plan of a model that was not seen before, and the files it came from."""
     from ..codegen.emit import emit
     from ..codegen.lower import lower, schedule_of
+    from ..converter.discretisation import discretisation_of
     from ..converter.flatten import flatten
     from ..converter.optimise import optimise
     from ..converter.overrides import check_overrides, overridden
@@ -79,6 +81,7 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
             draw=draws.next,
             faults=faults,
             varied=request.varied,
+            discretisation=discretisation_of(request.discretise),
         )
         network = optimise(network)
         program = lower(network, request.method, request.precision, request.events)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..converter.discretisation import Discretisation, discretisation_of
 from ..converter.quantities import read_quantity
 from ..converter.units import TIME, Unit
 from ..errors import Faults, UsageError, did_you_mean
@@ -51,6 +52,7 @@ class Request:
     target: str | None = None
     precision: str = "double"
     events: str = "grid"
+    discretise: str = "export"
     include_dirs: tuple[Path, ...] = ()
     confine: Path | None = None
     rtol: float = 1e-6
@@ -81,6 +83,7 @@ def made(
     target: str | None = None,
     precision: str = "double",
     events: str = "grid",
+    discretise: str = "export",
     include_dirs: Sequence[str | Path] = (),
     confine: str | Path | None = None,
     rtol: float = 1e-6,
@@ -99,6 +102,10 @@ def made(
                 f"no {what} is called {value!r}; there are {', '.join(known)}"
                 + (f"; {hint}" if hint else "")
             )
+    if discretisation_of(discretise) != Discretisation() and method == "jlems":
+        raise UsageError(
+            "--discretise is for cells of compartments, which the method jlems refuses"
+        )
     if threads is not None and threads < 1:
         raise UsageError("--threads is at least 1")
     return Request(
@@ -116,6 +123,7 @@ def made(
         target=target,
         precision=precision,
         events=events,
+        discretise=discretise,
         include_dirs=tuple(Path(d) for d in include_dirs),
         confine=Path(confine) if confine is not None else None,
         rtol=rtol,

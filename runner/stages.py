@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..codegen.emit import emit
 from ..codegen.lower import lower, schedule_of
 from ..codegen.program import show_program
+from ..converter.discretisation import discretisation_of
 from ..converter.flatten import flatten
 from ..converter.optimise import explained, optimise
 from ..converter.overrides import overridden
@@ -42,6 +43,7 @@ def show_stage(request: Request, stage: str, *, explain: bool = False) -> str:
             draw=draws.next,
             faults=faults,
             varied=request.varied,
+            discretisation=discretisation_of(request.discretise),
         )
         network = optimise(flat)
         if stage == "network":

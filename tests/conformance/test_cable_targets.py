@@ -176,3 +176,20 @@ def test_the_default_method_meets_the_limit_of_neurons_steps(name):
             assert ours == pytest.approx(limit, rel=LIMITS[name])
             compared += 1
     assert compared
+
+
+@pytest.mark.slow
+def test_the_default_method_converges_in_space_and_time_as_its_order_promises():
+    path = "pop0/0/MultiCompCell/0/v"
+
+    def spikes(refine: int, step: str) -> np.ndarray:
+        found = run(source("Ex25"), length="60 ms", step=step, discretise=f"refine={refine}")
+        return crossings(found.time, found.trace(path).values, -0.02)
+
+    coarse, fine, finest = (spikes(refine, "0.005 ms") for refine in (9, 27, 81))
+    assert len(finest) >= 4
+    first, second = np.abs(coarse - fine).max(), np.abs(fine - finest).max()
+    assert np.log(first / second) / np.log(3) == pytest.approx(2, abs=0.3)
+    # A tenth of the step and a ninth of the length: what is left of second order, and no more.
+    truth = spikes(81, "0.0005 ms")
+    assert np.abs(coarse - truth).max() < 1.5 * 9 / 8 * first + 2e-7
