@@ -6,6 +6,7 @@ Exit codes: 0 where all is as it should be, 1 where something failed or differs.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -166,8 +167,13 @@ def _drawing(folder: Path | None, model: Path, peer: str) -> Draw | None:
         return None
 
     def into(folder: Path, name: str, ours: Traces, theirs: Traces) -> None:
-        flat = name.replace("/", "_").replace("\\", "_")
-        place = folder / f"{model.stem}.{Path(peer).stem}.{flat}.png"
+        other = _flat(str(Path(peer).with_suffix("")))
+        place = folder / f"{model.stem}.{other}.{_flat(name)}.png"
         draw(ours, theirs, ("lemsmith", peer), f"{model.name}: {name}", place)
 
     return partial(into, folder)
+
+
+def _flat(path: str) -> str:
+    """Return a path as a file's name; two results of one name in two folders differ."""
+    return re.sub(r"[/\\:]+", "_", path).strip("._")

@@ -68,6 +68,26 @@ def test_compare_draws_a_picture(tmp_path):
     assert (tmp_path / "pictures" / "both.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_pictures_of_results_of_one_name_from_two_folders_lie_side_by_side(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.xml").write_text(
+        '<Lems><Simulation id="s" step="1ms" length="99ms"><OutputFile fileName="v.dat">'
+        '<OutputColumn id="v" quantity="v"/></OutputFile></Simulation></Lems>'
+    )
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        table(tmp_path / folder / "v.dat")
+
+    def simulate(source, *, method, out, progress):
+        table(out / "v.dat")
+
+    peers = ["old/v.dat", "../" + tmp_path.name + "/new/v.dat"]
+    run_against([tmp_path / "a.xml"], peers, plot=tmp_path / "p", refine=0, simulate=simulate)
+    found = {path.name for path in (tmp_path / "p").iterdir()}
+    assert found == {"a.old_v.v.dat.png", f"a.{tmp_path.name}_new_v.v.dat.png"}
+
+
 @pytest.mark.parametrize(("spike", "code"), [(10, 0), (11, 1)])
 def test_verify_returns_the_code_for_ci_and_writes_every_report(tmp_path, spike, code):
     (tmp_path / "LEMS_a.xml").write_text("<Lems/>")
