@@ -6,12 +6,13 @@ exchanged and what a step does in which order is written by `emit_phases` and `e
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..converter.expressions import Binary, Choose, Expression, Number, calls, names
+from ..converter.expressions import COMPARISONS, Binary, Choose, Expression, Number, calls, names
 from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
 from .located import CROSSED
@@ -85,11 +86,33 @@ CABLE_BUFFERS = (
 )
 
 
+def compares_time(tree: Expression) -> bool:
+    """Tell whether a tree is a comparison that mentions the time."""
+    return isinstance(tree, Binary) and tree.operator in COMPARISONS and "t" in names(tree)
+
+
 class VectorPrinter(Printer):
-    """Prints powers with small whole exponents as products, and choices without branches."""
+    """Prints powers with small whole exponents as products, and choices without branches.
+
+    `timed` prints comparisons with the time, where that needs more digits than all else: a
+    condition that a kernel in single precision sees a step early or late is seen by nobody,
+    because instances are carried through a step in double precision.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[str], str],
+        functions: Mapping[str, str],
+        real: str,
+        timed: Printer | None = None,
+    ) -> None:
+        super().__init__(load, functions, real)
+        self.timed = timed
 
     def __call__(self, tree: Expression) -> str:
         """Return `tree` as C; `and` and `or` evaluate both sides, a choice both values."""
+        if self.timed is not None and compares_time(tree):
+            return self.timed(tree)
         if isinstance(tree, Binary) and tree.operator in ("and", "or"):
             symbol = "&" if tree.operator == "and" else "|"
             return f"({self(tree.left)} {symbol} {self(tree.right)})"
@@ -502,7 +525,15 @@ class KernelText:
                 return f"{cast}m.{self.variable(layout, name)}[i]"
             raise InternalError(f"{name!r} is no symbol of {layout.name!r}")
 
-        return VectorPrinter(load, VECTOR, "double" if carries else self.real)
+        if carries or self.real == "double":
+            return VectorPrinter(load, VECTOR, "double")
+
+        def load_exactly(name: str) -> str:
+            if name == "t":
+                return "s.t"
+            return number(self.program.step) if name == "dt" else f"(double){load(name)}"
+
+        return VectorPrinter(load, VECTOR, self.real, VectorPrinter(load_exactly, VECTOR, "double"))
 
     def collect_lines(
         self, variable: str, name: str, reduce: str, real: str, *, pull: bool
