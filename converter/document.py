@@ -131,12 +131,15 @@ class Document:
     `elements` are the children of every root element, includes spliced in at their place;
     `sources` maps the file names that `Place`s carry to their content, the root file first;
     `root_attributes` are those of the root file's root element (a `<neuroml id=...>`).
+    `absent` are the files that an include was looked for in before it was found: with one of
+    them the model would be another.
     """
 
     elements: tuple[Element | Table, ...]
     sources: Mapping[str, Source]
     root_tag: str
     root_attributes: Mapping[str, str]
+    absent: tuple[Path, ...] = ()
 
 
 def iter_elements(document: Document, *tags: str) -> Iterator[Element]:

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -96,12 +96,14 @@ class Lookup:
     """Finds what includes name.
 
     `root` is the folder of the model's first file, `others` are tried after it. Nothing
-    outside `confine` is found, if that is given, but our own packaged types.
+    outside `confine` is found, if that is given, but our own packaged types. `absent` holds
+    the places where something was looked for and wasn't.
     """
 
     root: Path
     others: Sequence[Path] = ()
     confine: Path | None = None
+    absent: dict[Path, None] = field(default_factory=dict)
 
     def find(self, href: str, folder: Path) -> Found:
         """Return the file that `href` means in a file of `folder`; raises `Unreadable`."""
@@ -119,6 +121,8 @@ class Lookup:
                 outside = True
             elif _exists(path):
                 return Found(path, str(path))
+            else:
+                self.absent[path] = None
         if outside:
             raise Unreadable("it leads out of the folder that the model is confined to")
         if ours is not None:

@@ -69,7 +69,9 @@ def read(
     else:
         first = reader.read_root(Path(source))
     elements = tuple(reader.splice(first))
-    document = Document(elements, reader.sources, first.root_tag, first.root_attributes)
+    document = Document(
+        elements, reader.sources, first.root_tag, first.root_attributes, tuple(lookup.absent)
+    )
     if reader.faults.errors:
         raise with_lines(document, reader.faults.errors)
     return document

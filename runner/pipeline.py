@@ -55,7 +55,10 @@ def run(source: str | Path, *, progress: Progress | None = None, **options: Any)
 
 
 def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
-    """Return the plan of a model that was not seen before, and the files it came from."""
+    """Return the plan of a model that was not seen before, and the files it depends on.
+
+    Files that are not there but would be read if they were are among them.
+    """
     from ..codegen.emit import emit
     from ..codegen.lower import lower, schedule_of
     from ..converter.discretisation import discretisation_of
@@ -87,7 +90,8 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
         program = lower(network, request.method, request.precision, request.events)
         text, buffers = emit(program, request.backend, request.name)
         plan = plan_of(model, simulation, program, text, buffers, draws, faults)
-    return plan, tuple(s.path for s in document.sources.values() if s.path is not None)
+    read_from = [s.path for s in document.sources.values() if s.path is not None]
+    return plan, (*read_from, *document.absent)
 
 
 def load(source: str | Path, **options: Any) -> Model:

@@ -2,8 +2,8 @@
 
 The cache of plans is looked up first; on a hit nothing of the compiling half (sympy, lxml,
 jinja2) is imported. A plan is stored under a hash of the request and of lemsmith itself,
-with the digests of every file that it came from; it counts only while all of them still
-match.
+with the digests of every file that it came from, and those that were looked for and absent;
+it counts only while all of them still match.
 """
 
 from __future__ import annotations

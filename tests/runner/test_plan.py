@@ -107,6 +107,26 @@ def test_a_removed_file_is_looked_for_anew(model):
     assert recalled(request) is None
 
 
+def test_a_new_file_that_an_include_would_find_first_is_read(tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "part.xml").write_text(PART)
+    (tmp_path / "inner" / "more.xml").write_text('<Lems><Include file="part.xml"/></Lems>')
+    path = tmp_path / "model.xml"
+    path.write_text(TEXT.replace("<Lems>", '<Lems><Include file="inner/more.xml"/>', 1))
+    request = request_of(path)
+    kept(request)
+    assert recalled(request) is not None
+    (tmp_path / "inner" / "part.xml").write_text(PART)
+    assert recalled(request) is None
+
+
+def test_a_new_file_of_an_official_name_beside_the_model_is_read(model):
+    request = request_of(model)
+    kept(request)
+    (model.parent / "Simulation.xml").write_text(PART)
+    assert recalled(request) is None
+
+
 def test_another_version_of_lemsmith_translates_anew(model, monkeypatch):
     request = request_of(model)
     kept(request)
