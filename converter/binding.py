@@ -17,7 +17,7 @@ from .paths import Selection, select
 from .symbols import TIME_DIMENSION, Symbols, unknown
 
 #: States of one kinetic scheme.
-STATE_LIMIT = 64
+STATE_LIMIT = 128
 
 
 class Binder:

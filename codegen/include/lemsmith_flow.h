@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+// States of one scheme at most; converter/binding.py refuses more.
+#define LS_MOST_STATES 128
+
 #ifdef __CUDACC__
 #define LS_FLOW_FN static __device__
 #else
@@ -30,7 +33,7 @@ LS_FLOW_FN void ls_exponential(int n, double *a, double dt, double *x, double *w
     double *sum = work, *term = work + n * n;
     for (int i = 0; i < n * n; i++) a[i] *= scale;
     for (int i = 0; i < n * n; i++) sum[i] = term[i] = (i % (n + 1) == 0) ? 1.0 : 0.0;
-    double row[64];
+    double row[LS_MOST_STATES];
     for (int k = 1; k < 30; k++) {
         double largest = 0.0;
         for (int i = 0; i < n; i++) {
