@@ -1,7 +1,7 @@
 # What CI runs, one piece at a time. PYTHON may name another interpreter: make test PYTHON=...
 PYTHON ?= python3
 
-.PHONY: help install test quick lint format types docs conformance accuracy bench
+.PHONY: help install test quick lint format types docs conformance accuracy accuracy-cost bench
 
 help:
 	@echo "install      the package, editable, with everything the tests use"
@@ -11,6 +11,7 @@ help:
 	@echo "docs         regenerate docs/command_line.md"
 	@echo "conformance  regenerate docs/conformance.md, hold every backend to cpp in full"
 	@echo "accuracy     regenerate docs/accuracy.md"
+	@echo "accuracy-cost  measure accuracy against cost (LEMSMITH_PEERS=PYTHON with simulators)"
 	@echo "bench        the benchmarks"
 
 install:
@@ -49,7 +50,10 @@ conformance:
 	    tests/conformance/test_cables_on_backends.py tests/conformance/test_benchmark_networks.py
 
 accuracy:
-	$(PYTHON) benchmarks/accuracy.py
+	$(PYTHON) benchmarks/accuracy.py $(ONLY)
+
+accuracy-cost:
+	$(PYTHON) benchmarks/cost.py $(ONLY)
 
 bench:
 	$(PYTHON) benchmarks/run.py

@@ -34,8 +34,10 @@ from ..converter.network import (
 )
 from ..converter.simplify import simplify
 from ..errors import UsageError
+from .continuous_cable import AXIAL, axial_matrix, cable_rate, with_capacitance
 from .located import full_tests
 from .lower_steps import layout_of, step_count
+from .methods.updates import closure
 from .print_numpy import ArrayPrinter, NumberPrinter
 from .program import Continuous, Program, RecordedColumn, RecordedPort
 
@@ -55,8 +57,6 @@ def lower_continuous(network: Network) -> Program:
                 f"the population {population.name!r} draws random numbers: there is no "
                 "converged solution of it; choose another method"
             )
-        if population.cable is not None:
-            raise UsageError("cells with several compartments have no adaptive method yet")
     settings = network.settings
     return Program(
         schedule="continuous",
@@ -112,18 +112,6 @@ def follow_levels(population: Population) -> Population:
     integrated = integrated_states(population)
     moving = {"t", *integrated, *population.reads}
     moving |= {a.variable for a in population.assignments if isinstance(a, Collect)}
-    by_name = {a.variable: a.value for a in population.assignments if isinstance(a, Assign)}
-
-    def closure(tree: Expression) -> set[str]:
-        found: set[str] = set()
-        stack = list(names(tree))
-        while stack:
-            name = stack.pop()
-            if name not in found:
-                found.add(name)
-                stack.extend(names(by_name[name]) if name in by_name else ())
-        return found
-
     followed: dict[str, Expression] = {}
     for condition, test in zip(population.conditions, full_tests(population), strict=True):
         if not all(isinstance(s, Assign) for s in condition.body):
@@ -131,8 +119,8 @@ def follow_levels(population: Population) -> Population:
         for statement in condition.body:
             if not isinstance(statement, Assign) or statement.variable in integrated:
                 continue
-            used = closure(statement.value)
-            if used & moving and statement.variable not in used | closure(test):
+            used = closure(population, statement.value)
+            if used & moving and statement.variable not in used | closure(population, test):
                 before = followed.get(statement.variable, Name(statement.variable + STORED))
                 followed[statement.variable] = Choose(test, statement.value, before)
     if not followed:
@@ -168,6 +156,8 @@ def integrated_states(population: Population) -> tuple[str, ...]:
     """Return the states that have a derivative or flow in a kinetic scheme."""
     found = [d.state for d in population.derivatives]
     found += [s for flow in population.flows for s in flow.states]
+    if population.cable is not None:
+        found.append(population.cable.state)
     return tuple(dict.fromkeys(found))
 
 
@@ -187,7 +177,16 @@ def rates_of(population: Population) -> dict[str, Expression]:
             )
             found[a] = simplify(Binary("-", found.get(a, ZERO), net))
             found[b] = simplify(Binary("+", found.get(b, ZERO), net))
+    if population.cable is not None:
+        found[population.cable.state] = cable_rate(population.cable)
     return found
+
+
+def moves_alone(population: Population, state: str, rate: Expression) -> bool:
+    """Tell whether nothing but a state itself moves it: at rest it stays until an event."""
+    moving = {"t", *integrated_states(population), *population.reads}
+    moving |= {a.variable for a in population.assignments if isinstance(a, Collect)}
+    return closure(population, rate) & moving <= {state}
 
 
 def switches(population: Population) -> list[Expression]:
@@ -268,6 +267,9 @@ class Text:
                 read = of.reads[symbol]
                 need(read.population, read.variable)
                 lines.append(f"{local} = {self.read(of, symbol)}")
+            elif symbol == AXIAL and of.cable is not None:
+                need(population, of.cable.state)
+                lines.append(f"{local} = {self.axial(of)}")
             elif symbol in of.parameters:
                 value = of.parameters[symbol]
                 if np.ndim(value) == 0 or of.size == 1:
@@ -314,6 +316,14 @@ class Text:
             return name != "t" and (value is None or np.ndim(value) > 0)
 
         return ArrayPrinter(load, is_array)(tree)
+
+    def axial(self, population: Population) -> str:
+        """Return what flows into every compartment from its neighbours."""
+        assert population.cable is not None
+        if population.size == 1:
+            return "0.0"
+        potential = self.local(population.name, population.cable.state)
+        return f"{self.array(axial_matrix(population.cable))} @ {potential}"
 
     def read(self, population: Population, symbol: str) -> str:
         """Return what another population's variable is for this one's instances."""
@@ -433,7 +443,8 @@ def emit_continuous(program: Program, source: str) -> str:
 
 def continuous_of(network: Network) -> Continuous:
     """Return a network as one system of equations."""
-    network = replace(network, populations=tuple(map(follow_levels, network.populations)))
+    followed = tuple(follow_levels(with_capacitance(p)) for p in network.populations)
+    network = replace(network, populations=followed)
     text = Text(network)
     rates = [(p.name, tree) for p in network.populations if p.size for tree in rates_of(p).values()]
     truths = [(p.name, test) for p in network.populations if p.size for test in full_tests(p)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..codegen.continuous import rates_of
+from ..codegen.continuous_cable import AXIAL, axial_matrix
 from ..converter.network import Array, Collect, Population
 
 if TYPE_CHECKING:
@@ -101,6 +102,9 @@ class Jacobian:
                         (np.ones(part.size), (owners, np.arange(part.size))), (size, part.size)
                     )
                     found = found + select @ self.of_name(part, variable, values, memo)
+        elif name == AXIAL and population.cable is not None:
+            potential = self.of_name(population, population.cable.state, values, memo)
+            found = axial_matrix(population.cable) @ potential
         elif assigned is not None:
             found = self.of_tree(population, f"={name}", values, memo)
         elif name in population.reads:

@@ -1,4 +1,4 @@
-"""Makes `cables` importable: pytest's importlib mode puts no test folder on the path."""
+"""Makes `cables` and the benchmarks' measures importable, which are on no path of pytest's."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

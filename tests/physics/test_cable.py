@@ -219,6 +219,19 @@ def test_a_spiking_cable_converges_at_the_order_of_its_method(method, order):
     assert math.log2(errors[1] / errors[2]) == pytest.approx(order, abs=0.35)
 
 
+def test_the_default_method_leads_to_the_converged_solution_of_a_cable():
+    pytest.importorskip("scipy")
+    truth = spiking("0.04 ms", "reference", cells=2)
+    errors = []
+    for step, finer in (("0.02 ms", 2), ("0.01 ms", 4)):
+        found = spiking(step, "default", cells=2)
+        v = found.trace("p/0/c/1/v").values[::finer]
+        errors.append(np.abs(v - truth.trace("p/0/c/1/v").values).max())
+    assert math.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.35)
+    assert errors[1] < 1e-3
+    assert np.ptp(truth.trace("p/1/c/1/v").values) < 1e-3
+
+
 def test_cells_side_by_side_are_as_alone():
     alone = spiking("0.025 ms", "default")
     many = spiking("0.025 ms", "default", cells=7)
