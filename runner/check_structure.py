@@ -12,6 +12,9 @@ from ..schemas.lems import CHOICES, LEMS_ELEMENTS, ElementRule
 #: Top-level elements that are the language's; every other one is a component, of its type.
 TOP = frozenset({"Target", "Dimension", "Unit", "Constant", "ComponentType", "Assertion"})
 
+#: Variables that old documents name by what they are exposed as.
+NAMED_BY_EXPOSURE = frozenset({"DerivedVariable", "ConditionalDerivedVariable"})
+
 #: Attributes that any element may have, and that say something to people alone.
 REMARKS = frozenset({"description", "name", "id", "metaid", "notes"})
 
@@ -57,6 +60,13 @@ def _attributes(
 ) -> None:
     for name in rule.required:
         if not element.get(name):
+            if name == "name" and element.tag in NAMED_BY_EXPOSURE and element.get("exposure"):
+                faults.warning(
+                    f"{element.tag} has no name; that of its exposure is taken",
+                    element.place,
+                    f'write name="{element.get("exposure")}"',
+                )
+                continue
             strange = [known for known in element.attributes if rule.kind(known) is None]
             near = did_you_mean(name, strange)
             faults.error(

@@ -351,3 +351,13 @@ def test_ten_megabytes_of_network_are_checked_within_seconds():
     start = time.process_time()
     assert found(text) == []
     assert time.process_time() - start < 10
+
+
+def test_a_derived_variable_may_go_by_its_exposure_as_in_a_run():
+    text = (
+        '<Lems><Dimension name="time" t="1"/><ComponentType name="k">'
+        '<Exposure name="x" dimension="none"/><Dynamics>'
+        '<DerivedVariable dimension="none" exposure="x" value="1"/></Dynamics></ComponentType></Lems>'
+    )
+    assert found(text, "error") == []
+    assert any("has no name; that of its exposure is taken" in w for w in found(text, "warning"))
