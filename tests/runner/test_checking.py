@@ -357,7 +357,8 @@ def test_a_derived_variable_may_go_by_its_exposure_as_in_a_run():
     text = (
         '<Lems><Dimension name="time" t="1"/><ComponentType name="k">'
         '<Exposure name="x" dimension="none"/><Dynamics>'
-        '<DerivedVariable dimension="none" exposure="x" value="1"/></Dynamics></ComponentType></Lems>'
+        '<DerivedVariable dimension="none" exposure="x" value="1"/></Dynamics>'
+        "</ComponentType></Lems>"
     )
     assert found(text, "error") == []
     assert any("has no name; that of its exposure is taken" in w for w in found(text, "warning"))
