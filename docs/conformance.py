@@ -127,7 +127,7 @@ def main(folders: Sequence[str] = ()) -> None:
             files = [
                 path
                 for path in corpus.model_files(folder)
-                if not chosen or any(path.is_relative_to(it) for it in chosen)
+                if not chosen or any(path.resolve().is_relative_to(it) for it in chosen)
             ]
             rows = list(pool.map(row_of, files))
             if rows:
