@@ -26,6 +26,9 @@ from .verify import verify
 #: Suffixes by which a file is taken for one of events.
 EVENT_SUFFIXES = frozenset({".spikes", ".spk", ".gdf"})
 
+#: Suffixes of recordings, which hold traces and events.
+RECORDINGS = frozenset({".npz", ".h5", ".hdf5"})
+
 
 def run_verify(
     paths: Sequence[Path],
@@ -121,7 +124,9 @@ def run_compare(
     comparison = compare(
         left, right, names=names, tolerance=tolerance, norm=norm, threshold=threshold
     )
-    trains = match_events(left.events, right.events)
+    # Tables of text hold no events: there is nothing that could be missing from them.
+    both = {a.suffix.lower(), b.suffix.lower()} <= RECORDINGS
+    trains = match_events(left.events, right.events) if both else {}
     if plot is not None:
         draw(left, right, names, f"{a.name} and {b.name}", plot)
     same = comparison.verdict != "different" and _together(trains, tolerance)

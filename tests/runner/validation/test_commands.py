@@ -56,6 +56,17 @@ def test_compare_takes_files_of_events_for_what_they_are(tmp_path, late, code):
     assert "4/4" in text
 
 
+def test_events_that_only_a_recording_can_hold_are_no_difference_from_a_table(tmp_path):
+    a = table(tmp_path / "a.dat")
+    time, values = np.loadtxt(a).T
+    for name, events in (("a.npz", [0.1, 0.2]), ("b.npz", [0.1])):
+        np.savez(tmp_path / name, **{"t": time, "v": values, "events/pop:spike": events})
+    assert run_compare(tmp_path / "a.npz", a)[0] == 0
+    code, text = run_compare(tmp_path / "a.npz", tmp_path / "b.npz")
+    assert code == 1
+    assert "1 spike extra (at 0.2 s)" in text
+
+
 def test_compare_says_which_file_is_missing(tmp_path):
     with pytest.raises(UsageError, match=r"gone\.dat"):
         run_compare(tmp_path / "gone.dat", tmp_path / "gone.dat")
