@@ -30,7 +30,7 @@ from lemsmith.codegen.program import Function, Layout, Program
 from lemsmith.converter.network import Assign
 from lemsmith.errors import MissingTool
 from lemsmith.runner.backends import backend as backend_of
-from lemsmith.runner.cuda_run import pycuda_driver
+from lemsmith.runner.cuda_run import context_of, pycuda_driver
 from lemsmith.runner.pipeline import translate
 from lemsmith.runner.plan import Plan
 from lemsmith.runner.request import made
@@ -240,7 +240,7 @@ def copy_bandwidth(backend: str) -> float:
         np.copyto(other, one)
         return 2 * size / (time.perf_counter() - begin)
     driver = pycuda_driver()
-    context = driver.Device(0).retain_primary_context()
+    context = context_of(driver)
     context.push()
     try:
         one, other = driver.mem_alloc(size), driver.mem_alloc(size)

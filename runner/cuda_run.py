@@ -6,9 +6,12 @@ the host by another stream. Needs `lemsmith[cuda]`, nvcc and a GPU.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import shutil
+import threading
 import weakref
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +62,27 @@ def pycuda_driver() -> ModuleType:
     return driver  # type: ignore[no-any-return]
 
 
+def context_of(driver: Any) -> Any:
+    """Return the first GPU's primary context for this thread, which is not current yet.
+
+    pycuda binds a context to its thread, and one that is merely dropped it detaches as if it
+    were no primary one: it is kept, and given back when Python ends.
+    """
+    return _context(driver, threading.get_ident())
+
+
+@cache
+def _context(driver: Any, _thread: int) -> Any:
+    context = driver.Device(0).retain_primary_context()
+    atexit.register(_give_back, context)
+    return context
+
+
+def _give_back(context: Any) -> None:
+    context.push()
+    context.detach()
+
+
 def compiled(text: str) -> bytes:
     """Return the machine code of `text` for the current GPU, from the cache where it can."""
     if shutil.which("nvcc") is None:
@@ -105,7 +129,7 @@ class CudaRun:
         device = self.cuda.Device(0)
         if not cuda_driver.cooperative(0):
             raise MissingTool(f"{device.name()} cannot launch cooperative grids; use --backend cpp")
-        self.context: Any = device.retain_primary_context()
+        self.context: Any = context_of(self.cuda)
         self.context.push()
         try:
             self.module = cuda_driver.Module(compiled(text))

@@ -28,6 +28,8 @@ class Gpu:
         self.streams = {}
         self.kernels = {}
         self.modules = 0
+        self.contexts = 0
+        self.detached = 0
         self.text = ""
         self.launches = []
         self.cooperative = 1
@@ -52,7 +54,7 @@ class Gpu:
 
     # --- pycuda -----------------------------------------------------------------------------
 
-    def driver(self) -> ModuleType:
+    def driver(self) -> ModuleType:  # noqa: C901 - a module, part by part
         gpu, module = self, ModuleType("pycuda.driver")
 
         class Error(Exception):
@@ -101,6 +103,7 @@ class Gpu:
                 return 2
 
             def retain_primary_context(self):
+                gpu.contexts += 1
                 return Context()
 
         class Context:
@@ -110,6 +113,11 @@ class Gpu:
             @staticmethod
             def pop():
                 gpu.needs_context()
+                gpu.current -= 1
+
+            def detach(self):
+                gpu.needs_context()
+                gpu.detached += 1
                 gpu.current -= 1
 
         def everything():

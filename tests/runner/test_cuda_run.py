@@ -156,6 +156,18 @@ def test_what_a_run_took_is_given_back_and_no_context_is_left_current(gpu):
 
 
 @needs_compiler
+def test_runs_share_a_context_that_is_given_back_when_python_ends(gpu, monkeypatch):
+    kept = []
+    monkeypatch.setattr(cuda_run.atexit, "register", lambda *call: kept.append(call))
+    for _ in range(2):
+        run(MODEL, backend="cuda", length="1ms")
+    assert gpu.contexts == 1
+    ((give_back, context),) = kept
+    give_back(context)
+    assert (gpu.detached, gpu.current) == (1, 0)
+
+
+@needs_compiler
 def test_a_fault_on_the_device_is_named_and_leaves_no_context_current(gpu):
     wrong = MODEL.replace('vpeak="35mV"', 'vpeak="1e300V"')
     with pytest.raises(NumericalError, match="is no longer a finite number"):
