@@ -40,6 +40,11 @@ def emit(program: Program, backend: str, source: str) -> tuple[str, tuple[Buffer
             )
         return emit_cuda(program, name)
     if backend == "numpy":
+        if program.precision != "double":
+            raise UsageError(
+                "the backend 'numpy' computes in double precision: use --backend cpp for "
+                f"--precision {program.precision}"
+            )
         if program.schedule == "phases":
             return emit_numpy_phases(program, name)
         return emit_numpy_steps(program, name)

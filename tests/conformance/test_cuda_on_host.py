@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from corpus import ABSENT, CORPUS, EXAMPLES, MICRO, model_files
+from corpus import ABSENT, CORPUS, EXAMPLES, MICRO, ROOT, model_files
 from lemsmith.codegen import device_events
 from lemsmith.codegen.device_events import events_of
 from lemsmith.errors import NumericalError, UsageError
@@ -243,9 +243,19 @@ def test_a_state_that_is_no_longer_finite_is_named_with_component_and_time():
     assert said[0] == said[1]
 
 
-def test_the_reference_s_order_of_steps_is_refused_by_name():
-    with pytest.raises(UsageError, match="jlems"):
-        run(network(), backend="cuda-on-host", method="jlems")
+@pytest.mark.parametrize("backend", ["cuda", "cuda-on-host"])
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"method": "jlems"}, "another method than jlems"),
+        ({"method": "reference"}, "cannot choose its own steps"),
+        ({"method": "cvode"}, "cannot choose its own steps"),
+        ({"events": "exact"}, "on the grid of steps"),
+    ],
+)
+def test_what_cuda_cannot_do_is_refused_by_name_before_it_starts(asked, said, backend):
+    with pytest.raises(UsageError, match=said):
+        plans(ROOT / "models" / "LEMS_hh.xml", (backend,), **asked)
 
 
 # --- events one by one ------------------------------------------------------------------------

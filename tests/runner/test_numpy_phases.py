@@ -7,6 +7,7 @@ from pathlib import Path
 import lemsmith
 import numpy as np
 import pytest
+from lemsmith.errors import UsageError
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -46,3 +47,9 @@ def test_a_reset_is_located_inside_the_step() -> None:
     expected = 0.010 * np.log(2.0) * np.arange(1, len(times) + 1)
     assert len(times) == 7
     np.testing.assert_allclose(times, expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("precision", ["single", "mixed"])
+def test_another_precision_is_refused_by_name(precision: str) -> None:
+    with pytest.raises(UsageError, match=f"'numpy' computes in double.*{precision}"):
+        lemsmith.run(MODELS / "iaf.xml", backend="numpy", precision=precision)
