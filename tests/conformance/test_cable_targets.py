@@ -48,6 +48,8 @@ TRACES = {
     "ACnet2_TwoCell": 1e-5,
     "Smith_testSyns": 1e-6,
     "CA1_BigCA1": 1e-5,
+    "Thal_nRTFigA8": 1e-4,
+    "c302_D_Pharyngeal": 1e-5,
 }
 
 #: Largest relative difference of spike times from the limit of ever finer steps.
@@ -127,6 +129,24 @@ def test_with_the_exports_six_digits_example_25_is_neurons_to_the_files_own_digi
 )
 def test_published_spike_times_of_neuron_are_met_exactly(folder, test, checks):
     report = verify([corpus.EXAMPLES / folder / test], jobs=1)
+    assert [result.status for result in report.results] == ["pass"] * checks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("test", "checks"),
+    [
+        ("CA1PyramidalCell/neuroConstruct/generatedNeuroML2/.test.ca1.jnmlnrn.omt", 4),
+        ("CElegansNeuroML/CElegans/pythonScripts/c302/examples/.test.pharB.jnmlnrn.omt", 1),
+        ("GranCellLayer/neuroConstruct/generatedNeuroML2/.test.jnmlnrn.omt", 1),
+        ("IzhikevichModel/NeuroML2/.test.2007cells.jnmlnrn.omt", 1),
+        ("NeuroMLlite/examples/test_files/.test.ex4.jnmlnrn.omt", 3),
+        ("OpenCortex/examples/tests/.test.deterministic.jnmlnrn.omt", 1),
+        ("Thalamocortical/NeuroML2/test/.test.FigA8nRT00.jnmlnrn.omt", 1),
+    ],
+)
+def test_published_spike_times_of_public_models_are_met_exactly(test, checks):
+    report = verify([corpus.CORPUS / "osb" / test], jobs=1)
     assert [result.status for result in report.results] == ["pass"] * checks
 
 

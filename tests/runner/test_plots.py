@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from lemsmith.runner.recording import DisplayLine, DisplaySpec, EventTrain, Recording, Trace
+from lemsmith.runner.recording import (
+    CableShape,
+    DisplayLine,
+    DisplaySpec,
+    EventTrain,
+    Recording,
+    Trace,
+)
 
 pytest.importorskip("matplotlib")
 from lemsmith.runner import plots
@@ -161,3 +168,25 @@ def test_the_same_recording_gives_the_same_picture(recording, tmp_path):
     first = plots.write_plots(recording, tmp_path / "a")[0]
     second = plots.write_plots(recording, tmp_path / "b")[0]
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_cell_of_compartments_is_drawn_as_it_lies_coloured_by_its_potential():
+    ends = 1e-6 * np.array(
+        [[[0, 0, 0], [0, 10, 0]], [[0, 10, 0], [0, 40, 0]], [[0, 40, 0], [9, 60, 0]]]
+    )
+    shape = CableShape(
+        "pop",
+        1,
+        ends[:, 0],
+        ends[:, 1],
+        1e-6 * np.array([10.0, 2, 1]),
+        np.array([-0.07, -0.05, 0.0]),
+    )
+    axes, bar = plots.draw_cable(shape, potential=True).axes
+    (lines,) = axes.collections
+    drawn_at = np.array(lines.get_segments())
+    assert drawn_at == pytest.approx(1e6 * ends[:, :, :2])
+    assert np.asarray(lines.get_array()) == pytest.approx(np.array([-70.0, -50.0, 0.0]))
+    widths = lines.get_linewidths()
+    assert widths[0] > widths[1] > widths[2]
+    assert "mV" in bar.get_ylabel()
