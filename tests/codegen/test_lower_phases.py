@@ -138,3 +138,19 @@ def test_a_tableau_takes_a_kernel_of_rates_for_each_of_its_stages(method):
     program = program_of("conditions", method)
     rates = [f.name for f in program.functions if f.name.startswith("rates ")]
     assert len(rates) == len(TABLEAUS[method].weights)
+
+
+@pytest.mark.parametrize(("name", "method"), EVERY)
+def test_the_step_is_a_number_in_kernels(name, method):
+    program = program_of(name, method)
+    for function in (f for f in program.functions if f.kind == "kernel"):
+        for statement in function.body:
+            if isinstance(statement, (Assign, Flag)):
+                assert "dt" not in uses(statement), f"{function.name}: {statement}"
+
+
+def test_connections_to_a_handler_that_does_nothing_are_dropped():
+    network = optimise(network_of(NETWORKS["kinetic schemes"]))
+    # A cell's spike reaches the pulse generator that drives it, which does not listen.
+    assert network.projections
+    assert lower_phases(network, "default").deliveries == ()

@@ -8,8 +8,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lemsmith.codegen.print_c import IDENTIFIER, Printer, identifier, number
+from lemsmith.codegen.kernel_text import VectorPrinter
+from lemsmith.codegen.print_c import IDENTIFIER, VECTOR, Printer, identifier, number
 from lemsmith.converter.expressions import Call, Choose, Name, Number, parse
+from lemsmith.converter.simplify import simplify
 from lemsmith.errors import InternalError
 
 
@@ -84,3 +86,18 @@ def test_different_texts_become_different_identifiers(one, other):
 @given(st.from_regex(IDENTIFIER))
 def test_an_identifier_stays_as_it_is(text):
     assert identifier(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x ^ 2", "ls_power2(x)"),
+        ("x ^ 3", "ls_power3(x)"),
+        ("x ^ 4", "ls_power4(x)"),
+        ("x ^ 0.5", "sqrt(x)"),
+        ("x ^ (-1)", "(1.0 / x)"),
+    ],
+)
+def test_small_powers_in_kernels_are_products_and_roots(text, expected):
+    printed = VectorPrinter(lambda name: name, VECTOR, "double")(simplify(parse(text)))
+    assert printed.removeprefix("ls_") == expected.removeprefix("ls_")
