@@ -6,13 +6,26 @@ exchanged and what a step does in which order is written by `emit_phases` and `e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..converter.expressions import COMPARISONS, Binary, Choose, Expression, Number, calls, names
+from ..converter.expressions import (
+    COMPARISONS,
+    ONE,
+    ZERO,
+    Binary,
+    Choose,
+    Expression,
+    Name,
+    Number,
+    calls,
+    names,
+    walk,
+)
 from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
 from .located import CROSSED
@@ -28,6 +41,7 @@ from .program import (
     Program,
     Propagate,
     Pull,
+    narrow,
     slope_name,
 )
 from .templates import render
@@ -70,6 +84,9 @@ CPP = Dialect(
 #: The functions that carry one instance through a step.
 CARRYING = frozenset({"step", "tests", "act"})
 
+#: The functions of those: short chains of operations rather than what vectorises.
+QUICK = {**VECTOR, "phi": "ls_phi_quick", "expm1": "ls_expm1_quick"}
+
 #: The type of time, states, parameters and per-connection values by precision.
 REALS = {"double": ("double", "double"), "single": ("float", "float"), "mixed": ("double", "float")}
 
@@ -109,10 +126,17 @@ class VectorPrinter(Printer):
         super().__init__(load, functions, real)
         self.timed = timed
 
+    #: Locals that are truths, not numbers: they are compared with 0 and nothing else.
+    truths: frozenset[str] = frozenset()
+
     def __call__(self, tree: Expression) -> str:
         """Return `tree` as C; `and` and `or` evaluate both sides, a choice both values."""
         if self.timed is not None and compares_time(tree):
             return self.timed(tree)
+        if self.truths:
+            match tree:
+                case Binary("!=", Name(name), Number(0.0)) if name in self.truths:
+                    return self.load(name)
         if isinstance(tree, Binary) and tree.operator in ("and", "or"):
             symbol = "&" if tree.operator == "and" else "|"
             return f"({self(tree.left)} {symbol} {self(tree.right)})"
@@ -138,6 +162,33 @@ class VectorPrinter(Printer):
 def loaded(name: str) -> str:
     """Return the C name of a kernel's own copy of a variable or parameter."""
     return f"x_{identifier(name)}"
+
+
+def truths_of(function: Function) -> frozenset[str]:
+    """Return the locals that are 1 where something holds, else 0, and only asked whether so.
+
+    As numbers they cost a loop two operations more.
+    """
+    trees = [s.value for s in function.body if isinstance(s, Assign)]
+    trees += [s.condition for s in function.body if isinstance(s, Flag)]
+    asked: Counter[str] = Counter()
+    read: Counter[str] = Counter()
+    for node in (n for tree in trees for n in walk(tree)):
+        match node:
+            case Binary("!=", Name(name), Number(0.0)):
+                asked[name] += 1
+            case Name(name):
+                read[name] += 1
+    return frozenset(
+        s.variable
+        for s in function.body
+        if isinstance(s, Assign)
+        and s.variable in function.locals
+        and isinstance(s.value, Choose)
+        and (s.value.then, s.value.otherwise) == (ONE, ZERO)
+        and s.variable.startswith("crossed")
+        and asked[s.variable] == read[s.variable]
+    )
 
 
 def stored(name: str) -> str:
@@ -236,6 +287,8 @@ class KernelText:
                 return "uint64_t"
             case "delivery", "delay_steps":
                 return "const int32_t"
+            case "delivery", "targets" if self.dialect is CPP:
+                return "const uint16_t" if narrow(self.program, buffer.owner) else "const int32_t"
             case "delivery", "delays":
                 return "const double"
             case (("delivery" | "list"), "starts"):
@@ -451,8 +504,12 @@ class KernelText:
         printer = self.printer(function, layout, kernel=kernel)
         local = set(function.locals)
         real = self.real_of(function)
+        if function.kind == "kernel":
+            printer.truths = truths_of(function)
         for statement in function.body:
             match statement:
+                case Assign(variable, Choose(condition, _, _)) if variable in printer.truths:
+                    done.append(f"const bool {local_name(variable)} = {printer(condition)};")
                 case Assign(variable, value):
                     text = printer(value)
                     if variable in local:
@@ -493,7 +550,7 @@ class KernelText:
         at = self.ports.get((function.population, port))
         return word.format(port=identifier(port), condition=condition, number=at)
 
-    def printer(self, function: Function, layout: Layout, *, kernel: bool) -> Printer:
+    def printer(self, function: Function, layout: Layout, *, kernel: bool) -> VectorPrinter:
         """Return what prints the expressions of a body."""
         local = set(function.locals) | set(function.arguments) | set(function.states)
         # Functions that choose by type want both values of one type.
@@ -526,7 +583,7 @@ class KernelText:
             raise InternalError(f"{name!r} is no symbol of {layout.name!r}")
 
         if carries or self.real == "double":
-            return VectorPrinter(load, VECTOR, "double")
+            return VectorPrinter(load, QUICK if carries else VECTOR, "double")
 
         def load_exactly(name: str) -> str:
             if name == "t":

@@ -276,6 +276,12 @@ class Program:
         return next(function for function in self.functions if function.name == name)
 
 
+def narrow(program: Program, delivery: str) -> bool:
+    """Tell whether 16 bits number every target of the delivery called `delivery`."""
+    found = next(d for d in program.deliveries if d.name == delivery)
+    return program.layout(found.target).size <= 1 << 16
+
+
 def slope_name(current: str) -> str:
     """Return the name of the derivative of a cable's current by its potential."""
     return f"{current}__slope"

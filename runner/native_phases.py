@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..codegen.program import BufferName, Program, recorded_ranges
+from ..codegen.program import BufferName, Program, narrow, recorded_ranges
 from ..converter.network import Array
 from ..errors import NumericalError
 from .native import NO_MEMORY, NOT_FINITE, TOO_DEEP, cable_array, not_finite
@@ -95,6 +95,8 @@ class NativePhases:
                 delivery = next(d for d in program.deliveries if d.name == name.owner)
                 if name.key == "delays":
                     return np.ascontiguousarray(delivery.delays, dtype=np.float64)
+                if name.key == "targets" and narrow(program, name.owner):
+                    return np.ascontiguousarray(delivery.targets, dtype=np.uint16)
                 kind = np.int64 if name.key == "starts" else np.int32
                 return np.ascontiguousarray(getattr(delivery, name.key), dtype=kind)
             case "delivery_value":

@@ -363,7 +363,7 @@ class NumpyPhases:
                 float(low_gaps[on].max()),
                 float(gaps[on].max()),
                 trial,
-                1e3 * near if moves_nothing else near,
+                1e6 * near if moves_nothing else near,
             )
             if moves_nothing:
                 # What acts here moves nothing: the step goes on as it was.

@@ -39,7 +39,7 @@ LS_FN double ls_phi_near(double z) {
     p = ls_fma(p, z, 0x1.55555555518bap-5);
     p = ls_fma(p, z, 0x1.5555555554f11p-3);
     p = ls_fma(p, z, 0x1.0000000000004p-1);
-    return ls_fma(p, z, 0x1.0000000000001p+0);
+    return ls_fma(p, z, 1.0);
 }
 LS_FN float ls_phi_near(float z) {
     float p = 0x1.8a9422p-17f;
@@ -72,6 +72,22 @@ template <typename T> LS_FN void ls_expm1_block(T *__restrict z, int64_t n, bool
         for (int64_t k = 0; k < n; k++) z[k] *= ls_phi_near(z[k]);
 }
 #endif
+
+// The same for single numbers: short chains of operations, and a branch where z is wide.
+LS_FN double ls_phi_quick(double z) {
+    if (!ls_is_near(z)) return ls_phi(z);
+    const double z2 = z * z, z4 = z2 * z2, z8 = z4 * z4;
+    const double a = ls_fma(z, 0x1.0000000000004p-1, 1.0), b = ls_fma(z, 0x1.55555555518bap-5, 0x1.5555555554f11p-3);
+    const double c = ls_fma(z, 0x1.6c16c181ef806p-10, 0x1.11111111b86f4p-7), d = ls_fma(z, 0x1.a019d12a6728p-16, 0x1.a01a01760a755p-13);
+    const double e = ls_fma(z, 0x1.27b6e1cbc8b06p-22, 0x1.71da20ec164d3p-19), f = ls_fma(z, 0x1.13ce08f262c14p-29, 0x1.abe5bb4a6a01cp-26);
+    const double g = ls_fma(z, 0x1.6bd8defeb43ap-38, 0x1.21a20653834c3p-33);
+    const double low = ls_fma(z4, ls_fma(z2, d, c), ls_fma(z2, b, a));
+    const double high = ls_fma(z4, g, ls_fma(z2, f, e));
+    return ls_fma(z8, high, low);
+}
+LS_FN double ls_expm1_quick(double z) {
+    return ls_is_near(z) ? z * ls_phi_quick(z) : ls_expm1(z);
+}
 
 // 1 where x is a finite number, else 0.
 LS_FN double ls_finite(double x) { return ls_where(ls_abs(x) < LS_INFINITY, 1.0, 0.0); }
@@ -155,6 +171,19 @@ LS_FN double ls_between(const LsBracket &b, int k, double near) {
     return at < b.low + off ? b.low + off : (at > b.high - off ? b.high - off : at);
 }
 
+// Put one end of a bracket to a point that was tried.
+LS_FN void ls_narrow(LsBracket &b, double at, bool there, double gap) {
+    b.last = there ? b.high : b.low;
+    b.last_gap = there ? b.high_gap : b.low_gap;
+    if (there) {
+        b.high = at;
+        b.high_gap = gap;
+    } else {
+        b.low = at;
+        b.low_gap = gap;
+    }
+}
+
 LS_FN void ls_copy(int n, const double *from, double *to) {
     for (int k = 0; k < n; k++) to[k] = from[k];
 }
@@ -178,60 +207,74 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
         if (round == LS_CROSSINGS) return false;
         cell.tests(now, x, before);
         double trial = ls_least(left, reach);
+        bool timed = false;
+        if (Cell::clock != 0) {
+            // What is a matter of the time alone is found without a step.
+            cell.tests(now + trial, x, after);
+            timed = ls_crossing(TESTS, ~Cell::clock | Cell::late, before, after, on) > 0;
+            if (timed) {
+                LsBracket b = {0, trial, 0, ls_largest_gap(TESTS, on, before),
+                               ls_largest_gap(TESTS, on, after), 0};
+                b.last_gap = b.low_gap;
+                for (int k = 0; k < LS_BRACKETS && b.high - b.low > near; k++) {
+                    const double at = ls_between(b, k, near);
+                    cell.tests(now + at, x, inside);
+                    const bool there =
+                        ls_crossing(TESTS, ~Cell::clock | Cell::late, before, inside, now_on) > 0;
+                    ls_narrow(b, at, there, ls_largest_gap(TESTS, there ? now_on : on, inside));
+                }
+                trial = b.high;
+            }
+        }
+        const double aim = trial;
         cell.step(now, trial, x, y);
         for (int k = 0; k < LS_BRACKETS && !ls_resolved(STATES, y); k++) {
             trial *= 0.5;
             cell.step(now, trial, x, y);
         }
-        const double then = trial < left ? now + trial : end;
-        cell.tests(then, y, after);
+        cell.tests(now + trial, y, after);
         const int crossing = ls_crossing(TESTS, Cell::late, before, after, on);
         if (!crossing) {
             if (trial < left && trial > near) {
                 ls_copy(STATES, y, x);
-                now = then;
-                left = end - now;
-                reach = 2 * trial;
+                now += trial;
+                left -= trial;
+                reach = trial < aim ? 2 * trial : left;
                 continue;
             }
             for (int k = 0; k < TESTS; k++) on[k] = after[2 * k] != 0;
-            cell.act(end, y, on, x);
+            cell.act(now + left, y, on, x);
             return true;
         }
-        bool clock = true, passive = crossing == 1;
+        bool passive = crossing == 1;
         for (int k = 0; k < TESTS; k++) {
-            clock = clock && (!on[k] || ls_in(Cell::clock, k));
+            timed = timed && (!on[k] || ls_in(Cell::clock, k));
             passive = passive && (!on[k] || ls_in(Cell::passive, k));
         }
-        const double close = passive ? 1e3 * near : near;
-        LsBracket b = {0, trial, 0, ls_largest_gap(TESTS, on, before),
-                       ls_largest_gap(TESTS, on, after), 0};
-        b.last = b.low;
-        b.last_gap = b.low_gap;
         double high_states[STATES + 1];
         ls_copy(STATES, y, high_states);
-        for (int k = 0; k < LS_BRACKETS && b.high - b.low > close; k++) {
-            const double at = ls_between(b, k, close);
-            if (!clock) cell.step(now, at, x, z);
-            cell.tests(now + at, clock ? x : z, inside);
-            if (ls_crossing(TESTS, Cell::late, before, inside, now_on)) {
-                b.last = b.high;
-                b.last_gap = b.high_gap;
-                b.high = at;
-                b.high_gap = ls_largest_gap(TESTS, now_on, inside);
-                if (!clock) ls_copy(STATES, z, high_states);
-            } else {
-                b.last = b.low;
-                b.last_gap = b.low_gap;
-                b.low = at;
-                b.low_gap = ls_largest_gap(TESTS, on, inside);
+        LsBracket b = {0, trial, 0, 0, 0, 0};
+        if (!timed || trial < aim) {
+            const double close = passive ? 1e6 * near : near;
+            b.low_gap = b.last_gap = ls_largest_gap(TESTS, on, before);
+            b.high_gap = ls_largest_gap(TESTS, on, after);
+            for (int k = 0; k < LS_BRACKETS && b.high - b.low > close; k++) {
+                const double at = ls_between(b, k, close);
+                cell.step(now, at, x, z);
+                cell.tests(now + at, z, inside);
+                const bool there = ls_crossing(TESTS, Cell::late, before, inside, now_on) > 0;
+                ls_narrow(b, at, there, ls_largest_gap(TESTS, there ? now_on : on, inside));
+                if (there) {
+                    ls_copy(STATES, z, high_states);
+                    ls_copy(2 * TESTS, inside, after);
+                }
             }
         }
         if (passive) {
             // What acts here moves nothing: the step goes on as it was.
             cell.act(now + b.high, y, on, x);
-            now = then;
-            left = end - now;
+            now += trial;
+            left -= trial;
             if (left > near) continue;
             cell.tests(now, x, after);
             for (int k = 0; k < TESTS; k++) on[k] = after[2 * k] != 0 && !on[k];
@@ -239,11 +282,9 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
             cell.act(now, y, on, x);
             return true;
         }
-        if (clock) cell.step(now, b.high, x, high_states);
-        cell.tests(now + b.high, high_states, after);
         ls_crossing(TESTS, Cell::late, before, after, on);
         now += b.high;
-        left = end - now;
+        left -= b.high;
         reach = left;
         cell.act(now, high_states, on, x);
         if (!(left > near)) return true;

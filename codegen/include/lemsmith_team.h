@@ -105,10 +105,11 @@ static inline void ls_share(LsPhases &s, int64_t population, int64_t n, int64_t 
 }
 
 // The first of items `from` to `to`, in order, that is not below `bound`.
-static inline int64_t ls_first(const int32_t *items, int64_t from, int64_t to, int64_t bound) {
+template <typename Index>
+static inline int64_t ls_first(const Index *items, int64_t from, int64_t to, int64_t bound) {
     while (from < to) {
         const int64_t middle = from + (to - from) / 2;
-        if (items[middle] < bound) from = middle + 1;
+        if ((int64_t)items[middle] < bound) from = middle + 1;
         else to = middle;
     }
     return from;
@@ -124,8 +125,9 @@ struct LsRow {
     int64_t k, last;
 };
 
+template <typename Index>
 static inline LsRow ls_row(const LsPhases &s, int64_t population, const int64_t *starts,
-                           const int32_t *targets, int64_t i) {
+                           const Index *targets, int64_t i) {
     LsRow row = {starts[i], starts[i + 1]};
     if (s.team && s.team->count > 1) {
         row.k = ls_first(targets, row.k, row.last, s.from[population]);
