@@ -184,9 +184,10 @@ CHOICE = _options(
     click.option(
         "--method",
         metavar="METHOD",
-        help="The numerical method: default splits the equations and locates spikes inside steps; "
-        "exact, euler, exponential_euler, rk2, rk4; cvode chooses its steps, reference is the "
-        "converged solution; jlems follows the reference interpreter step for step, neuron and cn "
+        help="The numerical method: structured, the default, splits the equations by their "
+        "structure and locates spikes inside steps; exact, euler, exponential_euler, rk2, rk4; "
+        "cvode chooses its steps, reference is the converged solution; jlems follows the reference "
+        "interpreter step for step, neuron and cn "
         "follow NEURON.",
     ),
     click.option(

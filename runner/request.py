@@ -25,6 +25,9 @@ METHODS = (
     "cvode",
     "reference",
 )
+#: Other names of methods: what the default is.
+NAMES = {"structured": "default"}
+
 PRECISIONS = ("double", "single", "mixed")
 EVENTS = ("grid", "exact")
 
@@ -90,6 +93,7 @@ def made(
     atol: float = 1e-9,
 ) -> Request:
     """Return the request, or raise `UsageError` naming what does not fit."""
+    method = NAMES.get(method, method)
     for what, value, known in (
         ("backend", backend, BACKENDS),
         ("method", method, METHODS),

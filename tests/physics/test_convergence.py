@@ -363,3 +363,16 @@ def test_exact_solves_the_linear_part_of_a_nonlinear_model(step: float) -> None:
     model = lems(body, "spin", {"v": "v", "u": "u"}, "2s")
     recording = lemsmith.run(model, method="exact", step=step)
     np.testing.assert_allclose(recording["v"], np.sin(3 * recording.time), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", [*ORDERS, "exact"])
+def test_every_method_is_the_same_on_every_backend(method: str) -> None:
+    found = [
+        lemsmith.run(model, method=method, step="0.02ms", length="12ms", backend=backend)
+        for model in (lems(SCHEME, "net", {"v": "pop[0]/v"}, "40ms"), IAF_CONDUCTANCE)
+        for backend in ("cpp", "numpy", "cuda-on-host")
+    ]
+    for first, *others in (found[:3], found[3:]):
+        assert np.ptp(first["v"]) > 1e-3
+        for other in others:
+            np.testing.assert_allclose(other["v"], first["v"], rtol=0, atol=1e-12)

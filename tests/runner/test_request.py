@@ -126,3 +126,7 @@ def test_the_numpy_backend_runs_other_methods_than_the_reference_s_too():
 def test_a_gpu_cannot_follow_the_reference_s_order(backend):
     with pytest.raises(UsageError, match="another method than jlems"):
         lemsmith.run(small_models.NETWORKS["conditions"], backend=backend, method="jlems")
+
+
+def test_the_default_method_has_a_name_of_its_own():
+    assert made("model.xml", method="structured") == made("model.xml")
