@@ -19,6 +19,7 @@ from ..codegen.program import (
     CollectList,
     Delivery,
     Program,
+    RecordedColumn,
     half_in_ms,
     recorded_ranges,
     slope_name,
@@ -30,6 +31,9 @@ from ..errors import InternalError, NumericalError, UsageError
 from .native import not_finite, too_deep
 from .numpy_cables import CableSolver
 from .numpy_functions import ALL, Chosen, all_flow, functions
+
+#: No instance at all.
+NOBODY: Index = np.zeros(0, dtype=np.int64)
 
 #: Crossings of one instance in one step, and points tried per crossing (lemsmith_kernels.h).
 CROSSINGS, BRACKETS = 10_000, 200
@@ -104,6 +108,22 @@ class NumpyPhases:
             f.name: self.names[function_name(program, f)] for f in program.functions
         }
         self.functions = {f.name: f for f in program.functions}
+        self.parts: dict[str, tuple[Index, list[tuple[Any, Index]]]] = {}
+        #: How each column's value is found: a function or a variable, and whose.
+        self.columns = [
+            (
+                self.by_name[f"value {c.population} {c.variable}"] if self.evaluated(c) else None,
+                (c.population, c.variable),
+                c.instance,
+                np.full(1, c.instance),
+            )
+            for c in program.columns
+        ]
+
+    def evaluated(self, column: RecordedColumn) -> bool:
+        """Tell whether a column's value is worked out when it is recorded."""
+        layout = self.program.layout(column.population)
+        return column.variable in layout.published or column.variable not in layout.variables
 
     # --- what generated text calls ----------------------------------------------------------
 
@@ -111,11 +131,12 @@ class NumpyPhases:
         self, listed: CollectList, value: Callable[[str, str, Index], Array]
     ) -> tuple[Index, Array]:
         """Return the owner and the term of every entry of a list, in order."""
-        owners = np.repeat(np.arange(len(listed.starts) - 1), np.diff(listed.starts))
+        if listed.name not in self.parts:
+            self.parts[listed.name] = _parts(listed)
+        owners, parts = self.parts[listed.name]
         found = np.empty(len(owners))
-        for n, (population, variable) in enumerate(listed.parts):
-            at: Any = ALL if listed.which is None else np.flatnonzero(listed.which == n)
-            found[at] = value(population, variable, listed.entries[at])
+        for (population, variable), (at, entries) in zip(listed.parts, parts, strict=True):
+            found[at] = value(population, variable, entries)
         return owners, found
 
     def reduced(self, name: str, i: Chosen, value: Callable[[str, str, Index], Array]) -> Array:
@@ -149,8 +170,11 @@ class NumpyPhases:
 
     def where(self, population: int, i: Chosen, mask: object) -> Index:
         """Return the instances of `i` where `mask` holds."""
+        holds = np.asarray(mask, dtype=bool)
+        if not holds.any():  # as at most steps
+            return NOBODY
         chosen = self.instances(population, i)
-        found: Index = chosen[np.broadcast_to(np.asarray(mask, dtype=bool), chosen.shape)]
+        found: Index = chosen[np.broadcast_to(holds, chosen.shape)]
         return found
 
     def note(self, population: int, port: str, i: Chosen, mask: object, time: float) -> None:
@@ -389,14 +413,11 @@ class NumpyPhases:
     def row(self) -> Array:
         """Return the recorded values (columns,)."""
         found = np.empty(len(self.program.columns))
-        for n, column in enumerate(self.program.columns):
-            layout = self.program.layout(column.population)
-            at = np.full(1, column.instance)
-            if column.variable in layout.published or column.variable not in layout.variables:
-                function = self.by_name[f"value {column.population} {column.variable}"]
-                found[n] = np.ravel(function(at, self.t, self.dt))[0]
+        for n, (function, key, instance, at) in enumerate(self.columns):
+            if function is None:
+                found[n] = self.variables[key][instance]
             else:
-                found[n] = self.variables[column.population, column.variable][column.instance]
+                found[n] = np.ravel(function(at, self.t, self.dt))[0]
         return found
 
     def initial_row(self) -> Array:
@@ -485,6 +506,16 @@ def _between(
         )
         at = curved if a < curved < b else at
     return float(min(max(at, a + off), b - off)) if b - a > 2 * off else middle
+
+
+def _parts(listed: CollectList) -> tuple[Index, list[tuple[Any, Index]]]:
+    """Return the owner of every entry of a list, and per part its places and its entries."""
+    owners = np.repeat(np.arange(len(listed.starts) - 1), np.diff(listed.starts))
+    parts: list[tuple[Any, Index]] = []
+    for n in range(len(listed.parts)):
+        at: Any = ALL if listed.which is None else np.flatnonzero(listed.which == n)
+        parts.append((at, listed.entries[at]))
+    return owners, parts
 
 
 def _rounds(rows: Index, targets: Index) -> Iterator[Index]:

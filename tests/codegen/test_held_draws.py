@@ -132,3 +132,18 @@ def test_each_occurrence_has_a_variable_of_its_own():
     held = hold_draws(optimise(network_of(model())))
     (cells,) = [p for p in held.populations if p.name == "p"]
     assert sum(map(is_draw, cells.variables)) == 2
+
+
+def test_the_reference_s_runge_kutta_draws_at_every_stage():
+    source = model(size=1, names=("x", "y", "r")).replace(
+        "<Dynamics>", '<Dynamics simultaneous="true">'
+    )
+    source = source[: source.index("<OnCondition")] + source[source.index("</OnCondition>") + 14 :]
+    recording = lemsmith.run(source, method="jlems", backend="cpp")
+    other = lemsmith.run(source, method="jlems", backend="numpy")
+    for name in ("x", "y", "r"):
+        assert np.array_equal(column(recording, name), column(other, name))
+    # A step's increment is a mean of four draws, by weights of 1, 2, 2 and 1 in 6.
+    grown = np.diff(column(recording, "y")) / 0.1
+    expected = np.sqrt((1 + 4 + 4 + 1) / 36 / 12)
+    assert grown.std() == pytest.approx(expected, rel=4 / np.sqrt(2 * len(grown)))
