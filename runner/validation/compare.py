@@ -29,6 +29,9 @@ Norm = Literal["max", "rms"]
 #: The verdicts from the best to the worst.
 VERDICTS: tuple[Verdict, ...] = ("identical", "equal", "different")
 
+#: A trace counts as crossing the middle of its range again once it has sunk by this part of it.
+BAND = 0.01
+
 #: Columns shown in a text before the rest is only counted.
 SHOWN_COLUMNS = 60
 
@@ -227,7 +230,8 @@ def _column(
     factor = 1.0 if exact else factor_of(left, right)
     shift = 0 if exact or factor != 1.0 else shift_of(left, right)
     threshold = _threshold(right) if settings.threshold is None else settings.threshold
-    spikes = None if threshold is None else _spikes(a, b, factor, threshold, alignment.time)
+    band = BAND * scale if settings.threshold is None else 0.0
+    spikes = None if threshold is None else _spikes(a, b, factor, threshold, band, alignment.time)
     small = (peak if settings.norm == "max" else rms) <= settings.tolerance
     counted = settings.norm == "max" or spikes is None or spikes.same_count
     verdict: Verdict = "identical" if exact else "equal" if small and counted else "different"
@@ -269,11 +273,13 @@ def _threshold(right: Floats) -> float | None:
     return float(finite.min() + finite.max()) / 2
 
 
-def _spikes(a: _Side, b: _Side, factor: float, threshold: float, common: Floats) -> TrainMatch:
+def _spikes(
+    a: _Side, b: _Side, factor: float, threshold: float, band: float, common: Floats
+) -> TrainMatch:
     trains = []
     for side, scale in ((a, factor), (b, 1.0)):
         times = detection.spike_times(
-            side.time, side.trace / scale, threshold=threshold, interpolate=True
+            side.time, side.trace / scale, threshold=threshold, interpolate=True, band=band
         )
         trains.append(times[(times >= common[0]) & (times <= common[-1])])
     return match_trains(*trains)

@@ -26,6 +26,21 @@ def crossings(trace: Floats, threshold: float = 0.0) -> Indices:
     return np.flatnonzero(below & above) + 1
 
 
+def settled(trace: Floats, at: Indices, low: float) -> Indices:
+    """Return those of the crossings `at` before which `trace` had sunk to `low` since the last.
+
+    Noise on a slow flank crosses a threshold several times; it counts once.
+
+    >>> trace = np.array([0.0, 2.0, 0.9, 2.0, 0.0, 2.0])
+    >>> settled(trace, crossings(trace, 1.0), low=0.5).tolist()
+    [1, 5]
+    """
+    if at.size < 2:
+        return at
+    deepest = np.minimum.reduceat(trace, at)[:-1]
+    return at[np.concatenate([[True], deepest <= low])]
+
+
 def peaks(trace: Floats) -> Indices:
     """Return the index of each sample after which a trace that did not fall falls.
 
@@ -45,13 +60,15 @@ def spike_times(
     method: Literal["threshold", "derivative"] = "threshold",
     threshold: float = 0.0,
     interpolate: bool = False,
+    band: float = 0.0,
 ) -> Floats:
     """Return the times of the spikes of `trace`, in the unit of `time`.
 
     As OMV has it, a spike is at the first sample above `threshold`, or at the top of a
     hump; its time is a multiple of the sampling step. With `interpolate` it is where the
     straight line between the two samples meets the threshold, or the vertex of the
-    parabola through the three samples of the top: finer than the step.
+    parabola through the three samples of the top: finer than the step. With `band`, a trace
+    that crosses the threshold has sunk so far below it since it crossed it last.
 
     >>> time, trace = np.array([0.0, 1.0, 2.0]), np.array([-1.0, -1.0, 3.0])
     >>> spike_times(time, trace).tolist()
@@ -60,6 +77,8 @@ def spike_times(
     [1.25]
     """
     at = crossings(trace, threshold) if method == "threshold" else peaks(trace)
+    if band and method == "threshold":
+        at = settled(trace, at, threshold - band)
     if not interpolate:
         return time[at]
     before = time[at - 1]

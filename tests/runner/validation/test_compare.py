@@ -257,3 +257,13 @@ def test_trains_without_partners_are_lost_and_extra():
     assert match_trains(np.array([]), np.array([1.0])).lost == (1.0,)
     assert match_trains(np.array([1.0]), np.array([])).extra == (1.0,)
     assert match_trains(np.array([]), np.array([])).deviation is None
+
+
+def test_noise_on_a_slow_flank_is_one_spike_unless_a_threshold_is_asked_for():
+    time = np.linspace(0.0, 0.05, 5001)
+    slow = -np.cos(2 * np.pi * time / time[-1])
+    noise = 0.009 * np.resize([1.0, -1.0], time.size)
+    a, b = Recorded(time, {"v": slow + noise}), Recorded(time, {"v": slow})
+    match = only(compare(a, b, tolerance=0.01)).spikes
+    assert (match.count_a, match.count_b) == (1, 1)
+    assert only(compare(a, b, threshold=0.0)).spikes.count_a > 1
