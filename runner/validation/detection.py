@@ -38,7 +38,7 @@ def settled(trace: Floats, at: Indices, low: float) -> Indices:
     if at.size < 2:
         return at
     deepest = np.minimum.reduceat(trace, at)[:-1]
-    return at[np.concatenate([[True], deepest <= low])]
+    return np.compress(np.concatenate([[True], deepest <= low]), at)
 
 
 def peaks(trace: Floats) -> Indices:
