@@ -6,6 +6,7 @@ import numpy as np
 from lemsmith.runner.backends import ON_HOST
 from lemsmith.runner.build import build, kernel_flags
 from lemsmith.runner.cuda_host_run import CudaHostRun
+from lemsmith.runner.cuda_run import CudaRun
 from lemsmith.runner.native_phases import NativePhases
 from lemsmith.runner.numpy_phases import NumpyPhases
 from lemsmith.runner.pipeline import translate
@@ -39,7 +40,11 @@ def arrays(plan):
     return NumpyPhases(plan.program, plan.text, plan.buffers, plan.program.seed)
 
 
-START = {"cpp": native, "cuda-on-host": on_host, "numpy": arrays}
+def on_gpu(plan):
+    return CudaRun(plan.program, plan.text, plan.buffers)
+
+
+START = {"cpp": native, "cuda-on-host": on_host, "cuda": on_gpu, "numpy": arrays}
 
 
 def pair(source, backend, **options):

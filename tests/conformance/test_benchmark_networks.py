@@ -11,7 +11,8 @@ import sys
 
 import pytest
 from corpus import SHARED
-from side_by_side import advanced, assert_same_events, native, on_host, pair, plans
+from side_by_side import START, advanced, assert_same_events, native, on_host, pair, plans
+from usable import on_a_gpu
 
 GENERATOR = SHARED / "bench" / "nmlgen.py"
 
@@ -64,7 +65,18 @@ def spikes(run):
 
 @each_network
 def test_a_network_begins_spike_for_spike(name, network):
-    (one, other), _ = pair(network(name), "cuda-on-host")
+    assert_begins_alike(network(name), name, "cuda-on-host")
+
+
+@on_a_gpu
+@each_network
+def test_a_network_begins_spike_for_spike_on_a_gpu(name, network):
+    assert_begins_alike(network(name), name, "cuda")
+
+
+def assert_begins_alike(source, name, backend):
+    cpp, other = plans(source, ("cpp", backend))
+    one, other = native(cpp), START[backend](other)
     steps = steps_of(name, one)
     advanced(one, steps), advanced(other, steps)
     assert_same_events(one, other)

@@ -7,6 +7,7 @@ from corpus import ABSENT, EXAMPLES
 from lemsmith.codegen.lower_cable import CABLE_METHODS
 from nvcc import assert_compiles, needs_nvcc
 from side_by_side import advanced, assert_same_spikes, assert_steps_agree, on_host, plans
+from usable import on_a_gpu
 
 METHODS = (*CABLE_METHODS, "neuron")
 BACKENDS = ("cuda-on-host", "numpy")
@@ -29,6 +30,7 @@ def test_one_step_of_an_example_agrees(name, backend):
     assert_steps_agree(MODELS[name], backend, between=150, times=5)
 
 
+@pytest.mark.slow
 @in_the_corpus
 @on_every_backend
 @by_every_method
@@ -49,6 +51,14 @@ def test_an_example_spikes_on_cuda_as_in_cpp(name, method):
 @pytest.mark.parametrize("name", MODELS)
 def test_an_example_spikes_on_numpy_as_in_cpp(name):
     assert assert_same_spikes(MODELS[name], "numpy") > 0
+
+
+@on_a_gpu
+@in_the_corpus
+@by_every_method
+@pytest.mark.parametrize("name", MODELS)
+def test_an_example_spikes_on_a_gpu_as_in_cpp(name, method):
+    assert assert_same_spikes(MODELS[name], "cuda", method=method) > 0
 
 
 # --- a network of our own: a tree with a junction, synapses and gap junctions on segments -------
@@ -169,3 +179,9 @@ def test_threads_in_any_order_and_number_give_a_cable_the_same_bits():
 def test_nvcc_compiles_a_network_on_segments_without_a_warning(precision, tmp_path):
     (plan,) = plans(network(), ("cuda",), precision=precision)
     assert_compiles(plan.text, tmp_path)
+
+
+@on_a_gpu
+@pytest.mark.parametrize("delay", ["0ms", "0.5ms"])
+def test_a_network_on_segments_spikes_on_a_gpu_as_in_cpp(delay):
+    assert assert_same_spikes(network(delay), "cuda", steps=800) > CELLS

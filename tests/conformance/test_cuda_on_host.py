@@ -15,6 +15,7 @@ from lemsmith.runner.pipeline import run
 from nvcc import assert_compiles, needs_nvcc
 from side_by_side import advanced, assert_same, assert_same_spikes, on_host, plans
 from test_micro_models import RUN
+from usable import on_a_gpu
 
 #: The single-compartment examples. Ex18 leaves the finite numbers in C++ as well.
 SINGLE = (
@@ -65,6 +66,13 @@ def test_an_example_takes_the_same_steps_as_in_cpp(name):
 @pytest.mark.parametrize("name", SINGLE)
 def test_an_example_ends_as_in_cpp(name):
     assert_same(EXAMPLES / f"LEMS_NML2_{name}.xml", LONG)
+
+
+@on_a_gpu
+@pytest.mark.skipif(ABSENT is not None, reason=str(ABSENT))
+@pytest.mark.parametrize("name", SINGLE)
+def test_an_example_spikes_on_a_gpu_as_in_cpp(name):
+    assert_same_spikes(EXAMPLES / f"LEMS_NML2_{name}.xml", "cuda")
 
 
 #: The examples held in single precision, too: with fewer digits their spikes come within a step.

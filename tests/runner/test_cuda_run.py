@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
-import shutil
 import sys
 
 import numpy as np
@@ -12,9 +10,8 @@ import pytest
 from fake_pycuda import Gpu
 from lemsmith.errors import InternalError, MissingTool, NumericalError
 from lemsmith.runner import cuda_driver, cuda_run
-from lemsmith.runner.cuda_run import pycuda_driver
 from lemsmith.runner.pipeline import run
-from usable import unusable
+from usable import on_a_gpu, unusable
 
 needs_compiler = pytest.mark.skipif(unusable("cpp") is not None, reason=str(unusable("cpp")))
 
@@ -42,23 +39,6 @@ CONNECTIONS</projection></network>
 )
 
 
-def missing() -> str | None:
-    """Return why no GPU can be used here, None where one can."""
-    if importlib.util.find_spec("pycuda") is None:
-        return "pycuda is not installed"
-    if shutil.which("nvcc") is None:
-        return "nvcc is not on the PATH"
-    try:
-        pycuda_driver()
-    except MissingTool as error:
-        return str(error)
-    return None
-
-
-on_a_gpu = pytest.mark.skipif(missing() is not None, reason=str(missing()))
-
-
-@pytest.mark.gpu
 @on_a_gpu
 def test_a_network_does_on_a_gpu_what_it_does_in_cpp():
     here, there = run(MODEL, backend="cpp"), run(MODEL, backend="cuda")
@@ -69,7 +49,6 @@ def test_a_network_does_on_a_gpu_what_it_does_in_cpp():
         assert np.allclose(a.times, b.times, rtol=0, atol=1e-4)
 
 
-@pytest.mark.gpu
 @on_a_gpu
 def test_a_gpu_gives_the_same_bits_in_every_run():
     one, other = run(MODEL, backend="cuda"), run(MODEL, backend="cuda")
@@ -79,7 +58,6 @@ def test_a_gpu_gives_the_same_bits_in_every_run():
     )
 
 
-@pytest.mark.gpu
 @on_a_gpu
 @pytest.mark.parametrize("precision", ["single", "mixed"])
 def test_other_precisions_run_on_a_gpu(precision):
