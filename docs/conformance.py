@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,8 @@ class Row:
 def main(folders: Sequence[str] = ()) -> None:
     if corpus.ABSENT is not None:
         sys.exit(corpus.ABSENT)
+    if find_spec("neuroml") is None:
+        sys.exit("the page says what NeuroML's schema refuses: pip install 'lemsmith[xsd]'")
     if list(folders) == ["--tests"]:
         before = PAGE.read_text(encoding="utf-8").partition(TESTS_TITLE)[0]
         PAGE.write_text(before + tests_section(), encoding="utf-8")
