@@ -39,10 +39,8 @@ RANDOM = ("Ex14_PyNN", "Ex16_Inputs", "Ex23_Spiketimes")
 REPOSITORIES = (
     "FitzHugh-Nagumo__FitzHughNagumo",
     "GranCellLayer__TestNet",
-    "GranuleCell__GranuleCell_LowDt",
     "IzhikevichModel__2007Cells",
     "IzhikevichModel__2007One",
-    "NML2_LEMS_Examples__Figure4_AdEx",
     "NeuroMLlite__SimExample4",
     "Thalamocortical__SomaTest",
     "hodgkin_huxley_tutorial__HH_SingleAP",
@@ -59,7 +57,7 @@ file asks for. Compared are the first five spikes of every cell: the events that
 potentials without events the upward crossings of the middle of their range, interpolated between
 samples. A cell of another simulator that resets spikes at the sample of its reset. jNeuroML 0.14.0
 and NEURON 9.0.2 (through jNeuroML's export) are those programs' own traces, in
-`shared/reference`; of EDEN there are none for these files.
+`shared/reference`; of EDEN there are none for these files, see the second table.
 
 | Example | step | lemsmith | jNeuroML | NEURON |
 |---|---|---|---|---|
