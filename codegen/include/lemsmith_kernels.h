@@ -210,7 +210,7 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
         bool timed = false;
         if (Cell::clock != 0) {
             // What is a matter of the time alone is found without a step.
-            cell.tests(now + trial, x, after);
+            cell.tests(trial < left ? now + trial : end, x, after);
             timed = ls_crossing(TESTS, ~Cell::clock | Cell::late, before, after, on) > 0;
             if (timed) {
                 LsBracket b = {0, trial, 0, ls_largest_gap(TESTS, on, before),
@@ -232,18 +232,19 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
             trial *= 0.5;
             cell.step(now, trial, x, y);
         }
-        cell.tests(now + trial, y, after);
+        const double then = trial < left ? now + trial : end;
+        cell.tests(then, y, after);
         const int crossing = ls_crossing(TESTS, Cell::late, before, after, on);
         if (!crossing) {
             if (trial < left && trial > near) {
                 ls_copy(STATES, y, x);
-                now += trial;
-                left -= trial;
+                now = then;
+                left = end - now;
                 reach = trial < aim ? 2 * trial : left;
                 continue;
             }
             for (int k = 0; k < TESTS; k++) on[k] = after[2 * k] != 0;
-            cell.act(now + left, y, on, x);
+            cell.act(end, y, on, x);
             return true;
         }
         bool passive = crossing == 1;
@@ -273,8 +274,8 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
         if (passive) {
             // What acts here moves nothing: the step goes on as it was.
             cell.act(now + b.high, y, on, x);
-            now += trial;
-            left -= trial;
+            now = then;
+            left = end - now;
             if (left > near) continue;
             cell.tests(now, x, after);
             for (int k = 0; k < TESTS; k++) on[k] = after[2 * k] != 0 && !on[k];
@@ -284,7 +285,7 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
         }
         ls_crossing(TESTS, Cell::late, before, after, on);
         now += b.high;
-        left -= b.high;
+        left = end - now;
         reach = left;
         cell.act(now, high_states, on, x);
         if (!(left > near)) return true;
