@@ -150,14 +150,3 @@ def test_populations_advance_in_the_order_of_the_document(flattened, network_typ
     )
     step = flattened(body, "jlems").population("u").step
     assert [s.populations for s in step if isinstance(s, Advance)] == [("b",), ("a",)]
-
-
-def test_more_states_than_a_scheme_may_have_are_refused(faults_of) -> None:
-    states = "".join(f'<st id="s{n}"/>' for n in range(65))
-    body = f"""
-    <ComponentType name="c"><Children name="states" type="st"/><Children name="edges" type="tr"/>
-      <Dynamics><KineticScheme name="k" nodes="states" edges="edges" stateVariable="o"
-      edgeSource="from" edgeTarget="to" forwardRate="rf" reverseRate="rr"/></Dynamics>
-    </ComponentType><ComponentType name="st"><Dynamics><StateVariable name="o" dimension="none"/>
-      </Dynamics></ComponentType><ComponentType name="tr"/><c id="u">{states}</c>"""
-    assert any("65 states; 64 are supported" in fault for fault in faults_of(body))
