@@ -55,7 +55,18 @@ class Buffers:
         self.deliveries = {d.name: by_delay(d) for d in program.deliveries}
 
     def array(self, name: BufferName) -> NDArray[np.generic]:
-        """Return what one buffer holds at the start, of the type that the text says."""
+        """Return what one buffer holds at the start, of the type that the text says.
+
+        Raises `NumericalError` where the machine has no memory for it.
+        """
+        try:
+            return self.made(name)
+        except MemoryError:
+            what = "pending events" if name.kind.startswith("list_") else "the run"
+            raise NumericalError(f"there is no memory left for {what}") from None
+
+    def made(self, name: BufferName) -> NDArray[np.generic]:
+        """Return what one buffer holds, as `array` does."""
         program = self.program
         match name.kind:
             case "variable":
@@ -145,7 +156,7 @@ def raise_faults(program: Program, run: Run, begin: int) -> None:
     if run.overflow:
         port = next(p for p in events_of(program).ports if p.number == run.overflow - 1)
         raise NumericalError(
-            f"more than {port.room} instances of {port.population!r} sent an event from "
+            f"instances of {port.population!r} sent more than {port.room} events from "
             f"{port.port!r} in one step; the lists on the device hold no more (--backend cpp does)"
         )
     if run.deep:

@@ -31,6 +31,9 @@ from .cuda_buffers import (
 #: Blocks and threads of a launch: few, because every thread is a fibre with a stack.
 GRID = (2, 32)
 
+#: Threads of a block, and of all blocks, at most: as in `lemsmith_cuda_host.h`.
+MOST_THREADS, MOST_RESIDENT = 1024, 1 << 20
+
 
 class CudaHostRun:
     """One run of CUDA text that a C++ compiler compiled."""
@@ -47,7 +50,7 @@ class CudaHostRun:
         self.program = program
         self.library = ctypes.CDLL(str(library))
         self.library.ls_host_message.restype = ctypes.c_char_p
-        self.grid = grid or _grid()
+        self.grid = grid or host_grid()
         self.order = order if order is not None else _order()
         buffers = Buffers(program)
         self.arrays = [buffers.array(name) for name in names]
@@ -144,18 +147,23 @@ class CudaHostRun:
 
 def _order() -> int:
     given = os.environ.get("LEMSMITH_HOST_ORDER", "0")
-    if not given.isdigit():
+    if not given.isdecimal():
         raise UsageError("LEMSMITH_HOST_ORDER is a whole number; 0 runs threads in order")
     return int(given)
 
 
-def _grid() -> tuple[int, int]:
+def host_grid() -> tuple[int, int]:
+    """Return the blocks and threads of a launch; raises `UsageError` where no device has them."""
     given = os.environ.get("LEMSMITH_HOST_GRID", "")
     if not given:
         return GRID
     parts = given.split("x")
-    if len(parts) != 2 or not all(part.isdigit() for part in parts) or int(parts[1]) % 32:
-        raise UsageError(
-            "LEMSMITH_HOST_GRID is blocks x threads, threads a multiple of 32, such as 2x64"
-        )
-    return int(parts[0]), int(parts[1])
+    if len(parts) == 2 and all(part.isdecimal() for part in parts):
+        blocks, threads = map(int, parts)
+        sized = blocks > 0 and threads in range(32, MOST_THREADS + 1, 32)
+        if sized and blocks * threads <= MOST_RESIDENT:
+            return blocks, threads
+    raise UsageError(
+        f"LEMSMITH_HOST_GRID is blocks x threads, such as 2x64: threads a multiple of 32 up to "
+        f"{MOST_THREADS}, {MOST_RESIDENT} of them in all"
+    )

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ..converter.discretisation import Discretisation, discretisation_of
 from ..converter.quantities import read_quantity
 from ..converter.units import TIME, Unit
@@ -120,9 +122,7 @@ def made(
         length=seconds(length, "length", above=False),
         seed=seed,
         overrides=tuple(sorted((overrides or {}).items())),
-        varied=tuple(
-            sorted((path, tuple(map(float, values))) for path, values in (varied or {}).items())
-        ),
+        varied=tuple(sorted(_own_values(path, values) for path, values in (varied or {}).items())),
         threads=threads,
         target=target,
         precision=precision,
@@ -133,6 +133,14 @@ def made(
         rtol=rtol,
         atol=atol,
     )
+
+
+def _own_values(path: str, values: Sequence[float]) -> tuple[str, tuple[float, ...]]:
+    """Return what varies and its values, or raise `UsageError` where they are no row of numbers."""
+    row = np.asarray(values)
+    if row.ndim != 1 or (row.size and row.dtype.kind not in "biuf"):
+        raise UsageError(f"{path}: a row of numbers in SI units is needed, one for every instance")
+    return path, tuple(map(float, row))
 
 
 def seconds(value: str | float | None, what: str, *, above: bool) -> float | None:

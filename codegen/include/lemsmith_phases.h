@@ -221,7 +221,9 @@ static inline void ls_make_rings(LsPhases &s, const int64_t *slots, const int64_
 
 static inline void ls_free_phases(LsPhases &s) {
     for (int64_t r = 0; r < s.ring_count; r++) {
-        for (int64_t slot = 0; slot < s.rings[r].slots; slot++) free(s.rings[r].items[slot]);
+        // A ring that found no memory has no items.
+        for (int64_t slot = 0; s.rings[r].items && slot < s.rings[r].slots; slot++)
+            free(s.rings[r].items[slot]);
         free(s.rings[r].items);
         free(s.rings[r].sizes);
         free(s.rings[r].rooms);

@@ -300,13 +300,19 @@ static inline void ls_regroup(LsTeam &team, int64_t count, const LsWork &work) {
             if (!s) break;
             const int64_t rings = first.ring_count;
             int64_t *slots = (int64_t *)malloc(sizeof(int64_t) * (size_t)(2 * rings + 1));
-            if (!slots) break;
-            for (int64_t r = 0; r < rings; r++) {
+            if (!slots) s->error = LS_NO_MEMORY;
+            for (int64_t r = 0; slots && r < rings; r++) {
                 slots[r] = first.rings[r].slots;
                 slots[rings + r] = first.rings[r].single;
             }
-            ls_make_rings(*s, slots, slots + rings, rings);
+            if (slots) ls_make_rings(*s, slots, slots + rings, rings);
             free(slots);
+            if (s->error != LS_OK) {  // there is no memory for one more: go on with fewer
+                ls_free_phases(*s);
+                free(s);
+                team.members[rank] = nullptr;
+                break;
+            }
             s->team = &team;
         }
         LsMember *member = (LsMember *)malloc(sizeof(LsMember));

@@ -11,6 +11,7 @@ from corpus import ABSENT, CORPUS, EXAMPLES, MICRO, ROOT, model_files
 from lemsmith.codegen import device_events
 from lemsmith.codegen.device_events import events_of
 from lemsmith.errors import NumericalError, UsageError
+from lemsmith.runner.cuda_host_run import host_grid
 from lemsmith.runner.pipeline import run
 from nvcc import assert_compiles, needs_nvcc
 from side_by_side import advanced, assert_same, assert_same_spikes, on_host, plans
@@ -345,3 +346,10 @@ def test_one_thread_delivers_what_can_meet_at_a_target(delays, monkeypatch):
     source = network(delays)
     assert ways(plans(source)[1]) == {"serial"}
     assert_same(source, 200)
+
+
+@pytest.mark.parametrize("grid", ["0x64", "2x7", "2x2048", "1025x1024", "2", "x", "²x32"])
+def test_a_grid_that_no_device_takes_is_refused(grid, monkeypatch):
+    monkeypatch.setenv("LEMSMITH_HOST_GRID", grid)
+    with pytest.raises(UsageError, match="LEMSMITH_HOST_GRID is blocks x threads"):
+        host_grid()

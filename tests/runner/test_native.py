@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 
 import lemsmith
 import numpy as np
@@ -171,3 +172,13 @@ def test_a_generator_s_state_has_48_bits(state):
     generator.state = state
     with pytest.raises(InternalError):
         java_state(generator)
+
+
+@needs_compiler
+@pytest.mark.parametrize("backend", ["cpp", "cuda-on-host"])
+def test_a_delay_too_long_for_the_memory_is_told_by_the_default_method_too(backend):
+    text = CIRCLE.format(sent="", delay="1e12 s")
+    with pytest.raises(NumericalError, match="no memory left for pending events"):
+        lemsmith.run(text, backend=backend)
+    gc.collect()  # what did not get its memory is given back, and nothing is lost by it
+    assert lemsmith.run(CIRCLE.format(sent="", delay="0.3 ms"), backend=backend)["a/n"][-1] > 1

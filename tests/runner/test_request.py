@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 
 import lemsmith
+import numpy as np
 import pytest
 import small_models
 from lemsmith.errors import UsageError
@@ -130,3 +131,9 @@ def test_a_gpu_cannot_follow_the_reference_s_order(backend):
 
 def test_the_default_method_has_a_name_of_its_own():
     assert made("model.xml", method="structured") == made("model.xml")
+
+
+@pytest.mark.parametrize("values", [1e-11, np.ones((2, 2)), ["8pF", "9pF"], "8pF", [1j, 2j]])
+def test_what_varies_is_a_row_of_numbers(values):
+    with pytest.raises(UsageError, match=r"cell/C: .*numbers"):
+        made("model.xml", varied={"cell/C": values})
