@@ -24,6 +24,7 @@ import numpy as np
 from ..converter.evaluate import UnknownName, evaluate
 from ..converter.expressions import Binary, Expression, Name, Negative, calls, names, substitute
 from ..converter.network import Assign
+from .ownership import mentioned
 from .program import Delivery, Flag, Function, Layout, Program
 
 #: Bytes that the lists of one port may take before they hold less than every instance.
@@ -267,17 +268,14 @@ def reach(
 
     local = set(function.locals) | set(function.arguments) | set(function.states)
     parts = {c.name: c.parts for c in program.collect_lists}
-    used: set[str] = {n for tree in function.results for n in names(tree)}
     for statement in function.body:
         match statement:
             case Assign(variable, value):
-                used |= names(value)
                 if calls(value, "draw"):
                     written.add((layout.name, "(draws)"))
                 if variable not in local:
                     written.add((layout.name, variable))
-            case Flag(port, condition):
-                used |= names(condition)
+            case Flag(port, _):
                 written.add((layout.name, f"(flag {port})"))
             case _:
                 listed = getattr(statement, "listed", None)
@@ -285,7 +283,7 @@ def reach(
                     listed = statement.parts[0][0]  # type: ignore[union-attr]
                 for population, variable in parts.get(listed or "", ()):
                     read(population, variable)
-    for name in used - local:
+    for name in mentioned(function) - local:
         if name in layout.reads:
             read(layout.reads[name].population, layout.reads[name].variable)
         elif name in layout.variables:

@@ -353,3 +353,18 @@ def test_a_grid_that_no_device_takes_is_refused(grid, monkeypatch):
     monkeypatch.setenv("LEMSMITH_HOST_GRID", grid)
     with pytest.raises(UsageError, match="LEMSMITH_HOST_GRID is blocks x threads"):
         host_grid()
+
+
+#: What is recorded is a state of another thread's under another name, and nothing else.
+NAMED_TWICE = """<Lems><Target component="sim"/>
+<Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>
+<ComponentType name="ramp" extends="baseCell"><Exposure name="y" dimension="time"/><Dynamics>
+<StateVariable name="x" dimension="time"/><TimeDerivative variable="x" value="1"/>
+<DerivedVariable name="y" dimension="time" exposure="y" value="x"/></Dynamics></ComponentType>
+<ramp id="cell"/><network id="net"><population id="cells" component="cell" size="3"/></network>
+<Simulation id="sim" length="2ms" step="0.1ms" target="net"><OutputFile id="o" fileName="y.dat">
+<OutputColumn id="y" quantity="cells[1]/y"/></OutputFile></Simulation></Lems>"""
+
+
+def test_a_recorded_quantity_that_only_renames_a_state_is_that_of_its_own_step():
+    assert_same(NAMED_TWICE, 20)
