@@ -744,9 +744,9 @@ def verify(
 ) -> None:
     """Run the validation tests that PATH... name or contain; or compare with other simulators.
 
-    A PATH is an OMV test (.omt) or a folder of them, or with --against a LEMS file. Exit
-    code 1 if a test fails or a simulator differs; a simulator that is not installed is told
-    and fails nothing.
+    A PATH is an OMV test (.omt), what some expect (.mep) or a folder of them, or with --against
+    a LEMS file. Exit code 1 if a test fails or a simulator differs; a simulator that is not
+    installed is told and fails nothing.
     """
     from .runner.progress import Display
     from .runner.request import made

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from ...errors import LemsmithError, MissingTool, UsageError
+from ..request import seconds
 from . import engine as lemsmith
 from .compare import ColumnComparison, Comparison, compare
 from .engine import Simulate
@@ -74,10 +75,19 @@ class FileAgainst:
 
 @dataclass(frozen=True, slots=True)
 class EventsAgainst:
-    """An event file of both sides, by source."""
+    """An event file of both sides, by source; events may be `limit` s apart."""
 
     path: str
     trains: Mapping[str, TrainMatch]
+    limit: float
+
+    @property
+    def equal(self) -> bool:
+        """Whether every source has as many events on both sides, none further apart."""
+        return all(
+            match.same_count and (match.deviation or 0.0) <= self.limit
+            for match in self.trains.values()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ class AgainstReport:
     def ok(self) -> bool:
         """Whether nothing that was compared differs; a peer that is not there is no fault."""
         return not any(file.comparison.verdict == "different" for file in self.files) and all(
-            match.same_count for events in self.events for match in events.trains.values()
+            events.equal for events in self.events
         )
 
     def as_data(self) -> dict[str, object]:
@@ -129,6 +139,8 @@ class AgainstReport:
             "events": [
                 {
                     "path": events.path,
+                    "equal": events.equal,
+                    "limit_s": events.limit,
                     "trains": {name: match.as_data() for name, match in events.trains.items()},
                 }
                 for events in self.events
@@ -175,7 +187,8 @@ def against(
 
     `peer` is a simulator's name or a result file. `settings` replace the simulation's
     `step`, `length` or `seed` on both sides. A column is equal where its RMS difference is
-    at most `tolerance` of its range and it spikes as often. The converged solution is
+    at most `tolerance` of its range and it spikes as often, a source of events where it has
+    as many, none further apart than `tolerance` of the run's length. The converged solution is
     lemsmith's default method at the step over `refine`; 0 leaves it out.
 
     A peer that is not installed, fails or writes no table is told in the report. Raises
@@ -194,7 +207,7 @@ def against(
             return AgainstReport(model, title, skipped=str(fault))
         started = time.perf_counter()
         ours = _simulated(model, folder / "ours", settings, method, simulate)
-        seconds = time.perf_counter() - started
+        took = time.perf_counter() - started
         best, unconverged = _converged(model, folder / "best", settings, refine, simulate)
         shared = [output for output in theirs.outputs if output.path in theirs.files]
         try:
@@ -203,8 +216,9 @@ def against(
                 for output in shared
                 if not output.events
             )
+            length = (settings or {}).get("length") or read_settings(model).length
             events = tuple(
-                _events(output, theirs.files[output.path], ours)
+                _events(output, theirs.files[output.path], ours, length, tolerance)
                 for output in shared
                 if output.events
             )
@@ -215,7 +229,7 @@ def against(
     taken = theirs.seconds if known else None
     follows = known.method if known and known.method != (method or "default") else ""
     return AgainstReport(
-        model, title, files, events, theirs.missing, "", unconverged, seconds, taken, follows
+        model, title, files, events, theirs.missing, "", unconverged, took, taken, follows
     )
 
 
@@ -313,9 +327,16 @@ def _distances(ours: ColumnComparison, theirs: ColumnComparison) -> Nearness:
     return Nearness(ours.name, ours.rms, theirs.rms, "rms")
 
 
-def _events(output: OutputFile, theirs: Path, ours: Path) -> EventsAgainst:
-    mine = load_events(ours / output.path)
-    return EventsAgainst(output.path, match_events(mine, load_events(theirs)))
+def _events(
+    output: OutputFile, theirs: Path, ours: Path, length: str, tolerance: float
+) -> EventsAgainst:
+    mine, others = load_events(ours / output.path), load_events(theirs)
+    try:
+        span = seconds(length, "length", above=False) or 0.0
+    except UsageError:
+        # A unit of the model's own: nothing here knows it, but events end where the run does.
+        span = max((float(times.max()) for times in mine.values() if times.size), default=0.0)
+    return EventsAgainst(output.path, match_events(mine, others), tolerance * span)
 
 
 def _traces(path: Path, output: OutputFile) -> Traces:
@@ -348,7 +369,8 @@ def _nearness_text(rows: Sequence[Nearness], peer: str) -> str:
 
 
 def _events_text(events: EventsAgainst) -> str:
-    return f"{events.path}\n{trains_text(events.trains)}"
+    verdict = f"equal within {figure(events.limit, 's')}" if events.equal else "different"
+    return f"{events.path}\n{trains_text(events.trains)}\n\nA and B are {verdict}"
 
 
 def trains_text(trains: Mapping[str, TrainMatch]) -> str:

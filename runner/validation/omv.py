@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from ...errors import UsageError, did_you_mean
+from ...errors import ModelError, UsageError, did_you_mean
 from .yaml_file import At, YamlFile, as_number
 
 #: OMV's tolerance where a test gives none.
@@ -225,8 +225,9 @@ class OmvTest:
 def find(paths: Iterable[Path]) -> tuple[Path, ...]:
     """Return the `.omt` files that `paths` name or contain, sorted, each once.
 
-    Tests are dot files by custom (`.test.ex5.jnml.omt`). Raises `UsageError` for a path
-    that does not exist and for a file that is no `.omt`.
+    Tests are dot files by custom (`.test.ex5.jnml.omt`). A `.mep` stands for the tests in its
+    folder that name it. Raises `UsageError` for a path that does not exist, for a `.mep` that
+    no test names and for a file that is neither.
     """
     found: set[Path] = set()
     for path in paths:
@@ -240,10 +241,13 @@ def find(paths: Iterable[Path]) -> tuple[Path, ...]:
         elif not path.exists():
             raise UsageError(f"{path} does not exist")
         elif path.suffix == ".mep":
-            raise UsageError(
-                f"{path} says what to expect, and not of which run; give an OMV test (.omt) that "
-                "names it, or the folder"
-            )
+            named = [test for test in path.parent.glob("*.omt") if _names(test, path)]
+            if not named:
+                raise UsageError(
+                    f"{path} says what to expect, and not of which run, and no OMV test (.omt) "
+                    "beside it names it; give the test that does, or its folder"
+                )
+            found.update(named)
         elif path.suffix != ".omt":
             raise UsageError(
                 f"{path} is no OMV test (.omt); give one, or a folder that holds some, or "
@@ -254,6 +258,17 @@ def find(paths: Iterable[Path]) -> tuple[Path, ...]:
         else:
             found.add(path)
     return tuple(sorted(found))
+
+
+def _names(test: Path, mep: Path) -> bool:
+    """Return whether the `.omt` file `test` is held against `mep`; not if it cannot be read."""
+    if not test.is_file():
+        return False
+    try:
+        name = YamlFile(test).get(("mep",))
+    except ModelError:
+        return False
+    return isinstance(name, str) and (test.parent / name).resolve() == mep.resolve()
 
 
 def read_expectations(path: Path) -> Expectations:

@@ -138,6 +138,24 @@ def test_events_are_matched_by_source(model, peer):
     assert not report.ok
 
 
+@pytest.mark.parametrize(
+    ("length", "at", "equal"),
+    [
+        ("1s", 0.505, True),
+        ("1s", 0.52, False),
+        ("100ms", 0.505, False),
+        ("1 fortnight", 0.504, True),
+        ("1 fortnight", 0.506, False),
+    ],
+)
+def test_events_may_be_a_part_of_the_run_apart(model, peer, length, at, equal):
+    scripted = peer(spikes=f"0\t{at}\n")
+    report = against(model, scripted, settings={"length": length}, simulate=engine(), refine=0)
+    assert report.ok is equal
+    assert report.as_data()["events"][0]["equal"] is equal
+    assert report.text().rpartition("A and B are ")[2].startswith("equal" if equal else "different")
+
+
 def test_a_peer_that_is_not_installed_is_said_and_is_no_fault(model, peer, monkeypatch):
     monkeypatch.setitem(peers.NEEDS, "gone", Need("Gone", lambda: None, "pip install gone"))
     report = against(model, peer(needs=("gone",)), simulate=engine())

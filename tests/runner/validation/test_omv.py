@@ -303,9 +303,18 @@ def test_a_number_must_be_finite(tmp_path, text, value):
         omv.read_test(path)
 
 
+def test_expectations_stand_for_the_tests_that_name_them(tmp_path):
+    for name, mep in {".one": ".a.mep", "two": "./.a.mep", "other": "b.mep", "dry": "5"}.items():
+        (tmp_path / f"{name}.omt").write_text(f"target: m.xml\nengine: jNeuroML\nmep: {mep}\n")
+    (tmp_path / "broken.omt").write_text("mep: [.a.mep")
+    (tmp_path / ".a.mep").touch()
+    found = omv.find([tmp_path / ".a.mep", tmp_path / ".one.omt"])
+    assert [path.name for path in found] == [".one.omt", "two.omt"]
+
+
 def test_what_is_no_test_is_refused_by_what_it_is(tmp_path):
     (tmp_path / "a.mep").touch()
-    with pytest.raises(UsageError, match=r"a\.mep says what to expect"):
+    with pytest.raises(UsageError, match=r"a\.mep says what to expect.* no OMV test"):
         omv.find([tmp_path / "a.mep"])
     os.mkfifo(tmp_path / "pipe.omt")
     with pytest.raises(UsageError, match=r"pipe\.omt is no file"):
