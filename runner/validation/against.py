@@ -203,7 +203,11 @@ def against(
         folder = Path(name)
         try:
             theirs = _peer_files(known, peer, model, folder / "peer", settings, time_limit)
-        except (MissingTool, PeerFailure) as fault:
+        except MissingTool as fault:
+            return AgainstReport(model, title, skipped=str(fault))
+        except PeerFailure as fault:
+            # Where the fault is the model's, lemsmith fails as well and names it.
+            _simulated(model, folder / "ours", settings, method, simulate)
             return AgainstReport(model, title, skipped=str(fault))
         started = time.perf_counter()
         ours = _simulated(model, folder / "ours", settings, method, simulate)

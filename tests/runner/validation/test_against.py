@@ -218,6 +218,20 @@ def test_a_peer_that_takes_other_steps_is_told_with_the_method_that_takes_them(m
     assert told in against(model, name, method="rk4", simulate=engine()).text()
 
 
+def test_a_model_that_runs_nowhere_is_no_peers_failure(model, monkeypatch):
+    failing = Peer("failing", "Failing", (), ((sys.executable, "-c", "raise SystemExit(3)"),))
+    monkeypatch.setitem(peers.PEERS, "failing", failing)
+    report = against(model, "failing", simulate=engine())
+    assert report.ok
+    assert "status 3" in report.skipped
+
+    def simulate(source, *, method, out, progress):
+        raise NumericalError("v of pop[0] is NaN at 0.1 s")
+
+    with pytest.raises(NumericalError, match="is NaN"):
+        against(model, "failing", simulate=simulate)
+
+
 def test_our_own_failure_is_raised(model, peer):
     def simulate(source, *, method, out, progress):
         raise ModelError(())
