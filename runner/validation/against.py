@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from ...errors import LemsmithError, MissingTool, UsageError
+from ...errors import LemsmithError, MissingTool, ModelError, Place, UsageError
 from ..request import seconds
 from . import engine as lemsmith
 from .compare import ColumnComparison, Comparison, compare
@@ -288,9 +288,32 @@ def _simulated(
     """Run a copy of `model` with `settings`; return the folder of its outputs."""
     out = into / "out"
     out.mkdir(parents=True)
-    copy = copy_model(model, into / "model", settings) if settings else model
-    simulate(copy, method=method, out=out, progress=None)
+    if not settings:
+        simulate(model, method=method, out=out, progress=None)
+        return out
+    copies = into / "model"
+    copy = copy_model(model, copies, settings)
+    try:
+        simulate(copy, method=method, out=out, progress=None)
+    except ModelError as error:
+        raise _of_the_original(error, copies, Path(model.resolve().anchor)) from None
     return out
+
+
+def _of_the_original(error: ModelError, copies: Path, root: Path) -> ModelError:
+    """Return `error` with the places that it names in `copies` below `root`, as they were."""
+
+    def original(place: Place) -> Place:
+        file = Path(place.file)
+        if not file.is_relative_to(copies):
+            return place
+        return replace(place, file=str(root / file.relative_to(copies)))
+
+    faults = [
+        replace(fault, place=original(fault.place)) if fault.place else fault
+        for fault in error.faults
+    ]
+    return ModelError(faults, {original(place): line for place, line in error.lines.items()})
 
 
 def _file(

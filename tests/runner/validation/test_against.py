@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from lemsmith.errors import ModelError, NumericalError, UsageError
+from lemsmith.errors import Fault, ModelError, NumericalError, Place, UsageError
 from lemsmith.runner.validation import peers
 from lemsmith.runner.validation.against import against
 from lemsmith.runner.validation.model_files import read_settings
@@ -238,6 +238,17 @@ def test_our_own_failure_is_raised(model, peer):
 
     with pytest.raises(ModelError):
         against(model, peer(), simulate=simulate)
+
+
+def test_a_fault_of_the_model_is_told_where_its_author_finds_it(model, peer):
+    def simulate(source, *, method, out, progress):
+        place = Place(str(source), 1, 7)
+        raise ModelError(Fault("no such thing", place), {place: source.read_text()})
+
+    with pytest.raises(ModelError, match="no such thing") as caught:
+        against(model, peer(), settings={"step": "2ms"}, simulate=simulate)
+    assert caught.value.place == Place(str(model.resolve()), 1, 7)
+    assert list(caught.value.lines) == [caught.value.place]
 
 
 def test_both_traces_are_handed_over_for_drawing(model, peer):
