@@ -26,6 +26,12 @@ SECTIONS: tuple[Section, ...] = ("types", "components", "networks", "simulation"
 #: Rounds in which renamed ids are followed: a renamed cell may hold a renamed channel.
 ROUNDS = 3
 
+#: Types of what covers part of a cell; one that names no part covers the group `all`.
+COVERS = (
+    "baseChannelDensity", "baseChannelPopulation", "spikeThresh", "specificCapacitance",
+    "initMembPotential", "resistivity", "species",
+)  # fmt: skip
+
 Pair = tuple[Component, Component]
 Fingerprint = tuple[object, ...]
 
@@ -124,7 +130,7 @@ class _Comparison:
         for name in _either(a.texts, b.texts):
             if name == "size" and a.type.is_a("populationList"):
                 continue  # the list counts
-            text, other = a.texts.get(name), b.texts.get(name)
+            text, other = _text(a, name), _text(b, name)
             if name in a.type.paths and self.same_path(text, other):
                 continue
             renamed = name in a.type.paths and self.known
@@ -229,7 +235,7 @@ class _Comparison:
         )
         pair_by(
             lambda slot, c: (
-                (slot, c.type.name, c.texts.get("segmentGroup"), c.texts.get("segment"))
+                (slot, c.type.name, _text(c, "segmentGroup"), c.texts.get("segment"))
                 if c.id is None
                 else None
             ),
@@ -311,6 +317,16 @@ def _value(component: Component, name: str) -> float | None:
     if value is None and name in component.type.properties:
         return component.type.properties[name].default
     return value
+
+
+def _text(component: Component, name: str) -> str | None:
+    """Return a text, or what one that was left out means (NeuroML 2.3, Cells)."""
+    text = component.texts.get(name)
+    if text is None and name == "fractionAlong" and component.type.name == "parent":
+        return "1"
+    if text is None and name == "segmentGroup" and "segment" not in component.texts:
+        return "all" if any(component.type.is_a(kind) for kind in COVERS) else None
+    return text
 
 
 def _at_default(component: Component, name: str, value: float | None, other: float | None) -> bool:

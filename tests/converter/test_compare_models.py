@@ -191,6 +191,39 @@ def test_a_model_split_into_files_is_the_same(tmp_path):
     assert differences(ORIGINAL, resolve(read(tmp_path / "model.xml"))) == ()
 
 
+CELL = """<neuroml xmlns="http://www.neuroml.org/schema/neuroml2" id="doc">
+<ionChannelHH id="leak" conductance="10pS"/>
+<cell id="c"><morphology id="m">
+<segment id="0"><proximal x="0" y="0" z="0" diameter="1"/><distal x="0" y="9" z="0" diameter="1"/>
+</segment>
+<segment id="1"><parent segment="0"/><distal x="0" y="19" z="0" diameter="1"/></segment>
+<segmentGroup id="tip"><member segment="1"/></segmentGroup>
+</morphology><biophysicalProperties id="b"><membraneProperties>
+<channelDensity id="l" ionChannel="leak" condDensity="0.3 mS_per_cm2" erev="-54mV" ion="x"/>
+<spikeThresh value="0mV"/><specificCapacitance value="1 uF_per_cm2"/>
+<initMembPotential value="-65mV"/></membraneProperties>
+<intracellularProperties><resistivity value="0.03 kohm_cm"/></intracellularProperties>
+</biophysicalProperties></cell></neuroml>"""
+
+
+@pytest.mark.parametrize(
+    ("tag", "default", "other"),
+    [
+        ("parent", 'fractionAlong="1"', 'fractionAlong="0.5"'),
+        *(
+            (tag, 'segmentGroup="all"', 'segmentGroup="tip"')
+            for tag in ("channelDensity", "spikeThresh", "initMembPotential", "resistivity")
+        ),
+        ("specificCapacitance", 'segmentGroup="all"', 'segment="0"'),
+    ],
+)
+def test_what_a_cell_leaves_out_is_its_default(tag, default, other):
+    same, apart = (model(CELL.replace(f"<{tag} ", f"<{tag} {text} ")) for text in (default, other))
+    assert differences(model(CELL), same) == ()
+    assert differences(same, model(CELL)) == ()
+    assert differences(model(CELL), apart)
+
+
 def test_a_connection_without_weight_and_delay_is_one_with_their_defaults():
     short = '<connection id="0" preCellId="../cells/0/hh" postCellId="../cells/1/hh"/>'
     a = model(MODEL.replace(block('<connectionWD id="0"', '"1ms"/>'), short))
