@@ -139,7 +139,14 @@ class ConnectionBuilder(EndpointFinder):
         if value is None:
             self.faults.error(f"{builder.node.type.name!r} has no parameter {name!r}", part.place)
             return np.zeros(builder.rows)
-        return np.array(np.broadcast_to(np.asarray(value, float), builder.rows))
+        delays = np.array(np.broadcast_to(np.asarray(value, float), builder.rows))
+        early = np.flatnonzero(delays < 0)
+        if early.size:
+            self.faults.error(
+                f"a delay of {delays[early[0]]:g} s is negative: events arrive after they are sent",
+                builder.place,
+            )
+        return delays
 
     def receivers(
         self, builder: Builder, receiver: str, rows: Index

@@ -261,7 +261,7 @@ def _projection(link: EventLink, faults: Faults) -> Projection | None:
         handler_name(link.target, target_port),
         link.source_index,
         link.target_index,
-        np.maximum(link.delay, 0.0),
+        link.delay,
     )
 
 
