@@ -53,7 +53,22 @@ TRACES = {
 }
 
 #: Largest relative difference of spike times from the limit of ever finer steps.
-LIMITS = {"Ex5": 1e-4, "Ex25": 5e-4, "m_in_b_in": 1e-4, "pyrfull_in": 2e-4, "CA1_BigCA1": 1e-3}
+LIMITS = {
+    "Ex0": 1e-4,
+    "Ex1": 1e-4,
+    "Ex5": 1e-4,
+    "Ex10": 1e-4,
+    "Ex12": 1e-4,
+    "Ex15": 1e-4,
+    "Ex18": 1e-4,
+    "Ex19": 1e-4,
+    "Ex20a": 1e-4,
+    "Ex24": 1e-4,
+    "Ex25": 5e-4,
+    "m_in_b_in": 1e-4,
+    "pyrfull_in": 2e-4,
+    "CA1_BigCA1": 1e-3,
+}
 
 
 @cache
