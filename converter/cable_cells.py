@@ -21,7 +21,7 @@ from .compartments import (
     discretise,
     inhomogeneous_values,
 )
-from .discretisation import Discretisation
+from .discretisation import EXPORT, Discretisation
 from .evaluate import UnknownName, evaluate
 from .expressions import ExpressionError, parse
 from .model import Component, ComponentTable, Model
@@ -44,9 +44,6 @@ from .network import Array, Cable, Index
 BIOPHYSICS = ("biophysicalProperties", "biophysicalProperties2CaPools")
 MEMBRANE = ("membraneProperties", "membraneProperties2CaPools")
 CYTOPLASM = ("intracellularProperties", "intracellularProperties2CaPools")
-
-#: As NEURON's export cuts cells.
-EXPORT = Discretisation()
 
 #: The potential [V] that counts as a spike where a cell gives none, as in NEURON.
 DEFAULT_THRESHOLD = 0.0

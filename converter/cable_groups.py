@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, Faults, ModelError, Place, did_you_mean
-from .cable_cells import EXPORT, CableCell, Spread, cable_cell, is_cable, varied_values
+from .cable_cells import CableCell, Spread, cable_cell, is_cable, varied_values
 from .cable_types import UNIFORM, compartment_type, detector_type, structure_only
 from .connections import set_value
-from .discretisation import Discretisation
+from .discretisation import EXPORT, Discretisation
 from .endpoints import Endpoint
 from .instance_tree import Builder
 from .instances import Group, Index, Instances, Node

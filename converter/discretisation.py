@@ -29,6 +29,10 @@ class Discretisation:
     refine: int = 1
 
 
+#: As NEURON's export cuts cells.
+EXPORT = Discretisation()
+
+
 def discretisation_of(text: str) -> Discretisation:
     """Return what `text` asks for; raises `UsageError`.
 
@@ -38,7 +42,7 @@ def discretisation_of(text: str) -> Discretisation:
     name, equals, value = text.strip().partition("=")
     try:
         if text.strip() == "export":
-            return Discretisation()
+            return EXPORT
         if name == "d_lambda":
             fraction = float(value) if equals else 0.1
             if not (fraction > 0 and math.isfinite(fraction)):

@@ -9,9 +9,8 @@ import numpy as np
 
 from ..errors import Faults, ModelError
 from .binding import Binder, first_in, first_out, handler_name, port_name
-from .cable_cells import EXPORT
 from .cable_groups import cable_instances
-from .discretisation import Discretisation
+from .discretisation import EXPORT, Discretisation
 from .event_circles import check_circles
 from .flatten_equations import EquationFlattener
 from .flatten_steps import StepFlattener

@@ -25,6 +25,9 @@ from .simulate import simulate
 if TYPE_CHECKING:
     from ..converter.document import Document
     from ..converter.model import Model
+    from ..converter.network import Network
+    from ..converter.simulation import Simulation
+    from .settings import Draws
 
 Progress = Callable[[float, str], None]
 
@@ -60,51 +63,61 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
     Files that are not there but would be read if they were are among them.
     """
     from ..codegen.emit import emit
-    from ..codegen.lower import lower, schedule_of
-    from ..converter.discretisation import discretisation_of
-    from ..converter.flatten import flatten
+    from ..codegen.lower import lower
     from ..converter.optimise import optimise
-    from ..converter.overrides import check_overrides, overridden
     from ..converter.read import read
-    from ..converter.resolve import resolve
-    from .settings import plan_of, simulation_for, start_draws
+    from .settings import plan_of
 
     document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
     with placed(document) as faults:
-        model = resolve(overridden(document, request.overrides), faults)
-        check_overrides(model, request.overrides)
-        faults.raise_errors()
-        simulation = simulation_for(model, request, faults)
-        draws = start_draws(simulation, request)
-        schedule = schedule_of(request.method)
-        network = flatten(
-            model,
-            simulation,
-            schedule=schedule,
-            draw=draws.next,
-            faults=faults,
-            varied=request.varied,
-            discretisation=discretisation_of(request.discretise),
-        )
-        network = optimise(network)
-        program = lower(network, request.method, request.precision, request.events)
+        model = resolved(document, request, faults)
+        network, simulation, draws = flattened(model, request, faults)
+        program = lower(optimise(network), request.method, request.precision, request.events)
         text, buffers = emit(program, request.backend, request.name)
         plan = plan_of(model, simulation, program, text, buffers, draws, faults)
     read_from = [s.path for s in document.sources.values() if s.path is not None]
     return plan, (*read_from, *document.absent)
 
 
+def resolved(document: Document, request: Request, faults: Faults | None = None) -> Model:
+    """Return the model of `document` with what the request overrides; raises every fault."""
+    from ..converter.overrides import check_overrides, overridden
+    from ..converter.resolve import resolve
+
+    model = resolve(overridden(document, request.overrides), faults)
+    check_overrides(model, request.overrides)
+    if faults is not None:
+        faults.raise_errors()
+    return model
+
+
+def flattened(model: Model, request: Request, faults: Faults) -> tuple[Network, Simulation, Draws]:
+    """Return the network that the request runs, its simulation and the draws of its start."""
+    from ..codegen.lower import schedule_of
+    from ..converter.flatten import flatten
+    from .settings import simulation_for, start_draws
+
+    simulation = simulation_for(model, request, faults)
+    draws = start_draws(simulation, request)
+    network = flatten(
+        model,
+        simulation,
+        schedule=schedule_of(request.method),
+        draw=draws.next,
+        faults=faults,
+        varied=request.varied,
+        discretisation=request.discretise,
+    )
+    return network, simulation, draws
+
+
 def load(source: str | Path, **options: Any) -> Model:
     """Return the resolved model of a file or text; raises `ModelError` with every fault."""
-    from ..converter.overrides import check_overrides, overridden
     from ..converter.read import read
-    from ..converter.resolve import resolve
 
     request = made(source, **options)
     document = read(request.source, include_dirs=request.include_dirs, confine=request.confine)
-    model = resolve(overridden(document, request.overrides))
-    check_overrides(model, request.overrides)
-    return model
+    return resolved(document, request)
 
 
 def check(sources: Sequence[str | Path], **options: Any) -> tuple[Fault, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..converter.discretisation import Discretisation, discretisation_of
+from ..converter.discretisation import EXPORT, Discretisation, discretisation_of
 from ..converter.quantities import read_quantity
 from ..converter.units import TIME, Unit
 from ..errors import Faults, UsageError, did_you_mean
@@ -57,7 +57,7 @@ class Request:
     target: str | None = None
     precision: str = "double"
     events: str = "grid"
-    discretise: str = "export"
+    discretise: Discretisation = EXPORT
     include_dirs: tuple[Path, ...] = ()
     confine: Path | None = None
     rtol: float = 1e-6
@@ -108,7 +108,8 @@ def made(
                 f"no {what} is called {value!r}; there are {', '.join(known)}"
                 + (f"; {hint}" if hint else "")
             )
-    if discretisation_of(discretise) != Discretisation() and method == "jlems":
+    cut = discretisation_of(discretise)
+    if cut != EXPORT and method == "jlems":
         raise UsageError(
             "--discretise is for cells of compartments, which the method jlems refuses"
         )
@@ -127,7 +128,7 @@ def made(
         target=target,
         precision=precision,
         events=events,
-        discretise=discretise,
+        discretise=cut,
         include_dirs=tuple(Path(d) for d in include_dirs),
         confine=Path(confine) if confine is not None else None,
         rtol=rtol,

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from ..codegen.emit import emit
-from ..codegen.lower import lower, schedule_of
+from ..codegen.lower import lower
 from ..codegen.program import show_program
-from ..converter.discretisation import discretisation_of
-from ..converter.flatten import flatten
 from ..converter.optimise import explained, optimise
-from ..converter.overrides import overridden
 from ..converter.read import read
-from ..converter.resolve import resolve
 from ..converter.show_document import show as show_document
 from ..converter.show_network import show_model, show_network
 from ..errors import UsageError
-from .pipeline import placed
+from .pipeline import flattened, placed, resolved
 from .request import Request
-from .settings import simulation_for, start_draws
 
 STAGES = ("document", "model", "network", "program", "source")
 
@@ -29,27 +24,15 @@ def show_stage(request: Request, stage: str, *, explain: bool = False) -> str:
     if stage == "document":
         return show_document(document)
     with placed(document) as faults:
-        model = resolve(overridden(document, request.overrides), faults)
-        faults.raise_errors()
+        model = resolved(document, request, faults)
         if stage == "model":
             return show_model(model)
-        simulation = simulation_for(model, request, faults)
-        draws = start_draws(simulation, request)
-        schedule = schedule_of(request.method)
-        flat = flatten(
-            model,
-            simulation,
-            schedule=schedule,
-            draw=draws.next,
-            faults=faults,
-            varied=request.varied,
-            discretisation=discretisation_of(request.discretise),
-        )
+        flat, _, _ = flattened(model, request, faults)
         network = optimise(flat)
         if stage == "network":
             text = show_network(network)
             return f"{explained(flat)}\n\n{text}" if explain else text
-        program = lower(network, request.method)
+        program = lower(network, request.method, request.precision, request.events)
         if stage == "program":
             return show_program(program)
         return emit(program, request.backend, request.name)[0]

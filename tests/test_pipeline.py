@@ -8,6 +8,8 @@ from pathlib import Path
 import lemsmith
 import numpy as np
 import pytest
+from lemsmith.runner.pipeline import translate
+from lemsmith.runner.request import made
 
 MODELS = Path(__file__).parents[1] / "models"
 
@@ -169,6 +171,18 @@ def test_every_stage_can_be_shown(stage, shown):
     text = lemsmith.show(DECAY, stage)
     assert shown in text
     assert text == lemsmith.show(DECAY, stage)
+
+
+def test_the_source_that_is_shown_is_the_one_that_runs():
+    asked = {"precision": "single", "overrides": {"c/tau": "7 ms"}}
+    plan, _ = translate(made(DECAY, **asked))
+    assert lemsmith.show(DECAY, "source", **asked) == plan.text
+    assert lemsmith.show(DECAY, "source") != plan.text
+
+
+def test_what_is_shown_with_an_unknown_parameter_is_refused():
+    with pytest.raises(lemsmith.UsageError, match="tao"):
+        lemsmith.show(DECAY, "network", overrides={"c/tao": "7 ms"})
 
 
 def test_check_takes_many_sources_and_returns_faults_as_data():
