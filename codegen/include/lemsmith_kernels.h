@@ -25,20 +25,34 @@ LS_FN float ls_phi(float z) { return ls_where(ls_abs(z) < 1e-30f, 1.0f, ls_expm1
 
 // phi(z) for -2 <= z <= 1/4, which is where a step that resolves its model stays: its Chebyshev
 // interpolant there; with round-off its relative error is below 1e-15 (float: 3e-7).
+// Its coefficient of z^n is LS_PHI_n, that of z^0 is 1.
+#define LS_PHI_1 0x1.0000000000004p-1
+#define LS_PHI_2 0x1.5555555554f11p-3
+#define LS_PHI_3 0x1.55555555518bap-5
+#define LS_PHI_4 0x1.11111111b86f4p-7
+#define LS_PHI_5 0x1.6c16c181ef806p-10
+#define LS_PHI_6 0x1.a01a01760a755p-13
+#define LS_PHI_7 0x1.a019d12a6728p-16
+#define LS_PHI_8 0x1.71da20ec164d3p-19
+#define LS_PHI_9 0x1.27b6e1cbc8b06p-22
+#define LS_PHI_10 0x1.abe5bb4a6a01cp-26
+#define LS_PHI_11 0x1.13ce08f262c14p-29
+#define LS_PHI_12 0x1.21a20653834c3p-33
+#define LS_PHI_13 0x1.6bd8defeb43ap-38
 LS_FN double ls_phi_near(double z) {
-    double p = 0x1.6bd8defeb43ap-38;
-    p = ls_fma(p, z, 0x1.21a20653834c3p-33);
-    p = ls_fma(p, z, 0x1.13ce08f262c14p-29);
-    p = ls_fma(p, z, 0x1.abe5bb4a6a01cp-26);
-    p = ls_fma(p, z, 0x1.27b6e1cbc8b06p-22);
-    p = ls_fma(p, z, 0x1.71da20ec164d3p-19);
-    p = ls_fma(p, z, 0x1.a019d12a6728p-16);
-    p = ls_fma(p, z, 0x1.a01a01760a755p-13);
-    p = ls_fma(p, z, 0x1.6c16c181ef806p-10);
-    p = ls_fma(p, z, 0x1.11111111b86f4p-7);
-    p = ls_fma(p, z, 0x1.55555555518bap-5);
-    p = ls_fma(p, z, 0x1.5555555554f11p-3);
-    p = ls_fma(p, z, 0x1.0000000000004p-1);
+    double p = LS_PHI_13;
+    p = ls_fma(p, z, LS_PHI_12);
+    p = ls_fma(p, z, LS_PHI_11);
+    p = ls_fma(p, z, LS_PHI_10);
+    p = ls_fma(p, z, LS_PHI_9);
+    p = ls_fma(p, z, LS_PHI_8);
+    p = ls_fma(p, z, LS_PHI_7);
+    p = ls_fma(p, z, LS_PHI_6);
+    p = ls_fma(p, z, LS_PHI_5);
+    p = ls_fma(p, z, LS_PHI_4);
+    p = ls_fma(p, z, LS_PHI_3);
+    p = ls_fma(p, z, LS_PHI_2);
+    p = ls_fma(p, z, LS_PHI_1);
     return ls_fma(p, z, 1.0);
 }
 LS_FN float ls_phi_near(float z) {
@@ -77,10 +91,10 @@ template <typename T> LS_FN void ls_expm1_block(T *__restrict z, int64_t n, bool
 LS_FN double ls_phi_quick(double z) {
     if (!ls_is_near(z)) return ls_phi(z);
     const double z2 = z * z, z4 = z2 * z2, z8 = z4 * z4;
-    const double a = ls_fma(z, 0x1.0000000000004p-1, 1.0), b = ls_fma(z, 0x1.55555555518bap-5, 0x1.5555555554f11p-3);
-    const double c = ls_fma(z, 0x1.6c16c181ef806p-10, 0x1.11111111b86f4p-7), d = ls_fma(z, 0x1.a019d12a6728p-16, 0x1.a01a01760a755p-13);
-    const double e = ls_fma(z, 0x1.27b6e1cbc8b06p-22, 0x1.71da20ec164d3p-19), f = ls_fma(z, 0x1.13ce08f262c14p-29, 0x1.abe5bb4a6a01cp-26);
-    const double g = ls_fma(z, 0x1.6bd8defeb43ap-38, 0x1.21a20653834c3p-33);
+    const double a = ls_fma(z, LS_PHI_1, 1.0), b = ls_fma(z, LS_PHI_3, LS_PHI_2);
+    const double c = ls_fma(z, LS_PHI_5, LS_PHI_4), d = ls_fma(z, LS_PHI_7, LS_PHI_6);
+    const double e = ls_fma(z, LS_PHI_9, LS_PHI_8), f = ls_fma(z, LS_PHI_11, LS_PHI_10);
+    const double g = ls_fma(z, LS_PHI_13, LS_PHI_12);
     const double low = ls_fma(z4, ls_fma(z2, d, c), ls_fma(z2, b, a));
     const double high = ls_fma(z4, g, ls_fma(z2, f, e));
     return ls_fma(z8, high, low);
