@@ -346,8 +346,12 @@ class Text:
                 owners = self.array(np.asarray(part.indices["parent"]))
                 parts.append(f"({owners}, {self.local(name, variable)})")
         listed = "".join(f"{part}, " for part in parts)
-        call = f"gather({population.size}, {collect.reduce!r}, ({listed}))"
-        return f"float({call}[0])" if population.size == 1 else call
+        return self.gathered(population.size, f"{collect.reduce!r}, ({listed})")
+
+    def gathered(self, size: int, what: str) -> str:
+        """Return the call that reduces for `size` instances."""
+        call = f"gather({size}, {what})"
+        return f"float({call}[0])" if size == 1 else call
 
 
 class TextOverTime(Text):
@@ -392,17 +396,10 @@ class TextOverTime(Text):
         chosen = int(index[0]) if population.size == 1 else self.array(np.asarray(index))
         return f"{whole}[{chosen}]"
 
-    def collected(self, population: Population, collect: Collect) -> str:
-        """Return a sum or product over attached instances."""
-        parts = []
-        for name, variable in collect.parts:
-            part = self.populations[name]
-            if part.size:
-                owners = self.array(np.asarray(part.indices["parent"]))
-                parts.append(f"({owners}, {self.local(name, variable)})")
-        listed = "".join(f"{part}, " for part in parts)
-        call = f"gather_rows(({population.size}, t.size), {collect.reduce!r}, ({listed}))"
-        return f"{call}[0]" if population.size == 1 else call
+    def gathered(self, size: int, what: str) -> str:
+        """Return the call that reduces for `size` instances over time."""
+        call = f"gather_rows(({size}, t.size), {what})"
+        return f"{call}[0]" if size == 1 else call
 
 
 def _plain(name: str) -> str:
