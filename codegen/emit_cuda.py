@@ -15,7 +15,7 @@ from ..errors import InternalError, UsageError
 from .cuda_program import BLOCK, column_groups, fault_bits
 from .device_events import Events, Keys, events_of, reach, sums_of
 from .device_order import OWN, Operation, in_order
-from .exchange_text import ExchangeText
+from .emit_cuda_exchange import CudaExchangeText
 from .kernel_text import Dialect, KernelText
 from .located import CROSSED
 from .print_c import identifier, number
@@ -67,7 +67,7 @@ class _Emitter:
         self.columns = column_groups(program)
         self.recorded = {(p.population, p.port) for p in program.ports}
         self.extra: dict[str, dict[str, object]] = {}
-        self.exchange = ExchangeText(program, self.text, self.events, self.define)
+        self.exchange = CudaExchangeText(program, self.text, self.events, self.define)
 
     # --- the whole ----------------------------------------------------------------------------
 

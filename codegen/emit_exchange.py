@@ -55,19 +55,19 @@ class ExchangeText:
 
     def send_cases(self, deliveries: Iterable[Delivery], *, record: bool) -> list[str]:
         """Return what happens to an event of each port: recorded, and sent on."""
-        kept = list(deliveries)
+        by_port: dict[tuple[str, str], list[Delivery]] = {}
+        for delivery in deliveries:
+            by_port.setdefault((delivery.source, delivery.port), []).append(delivery)
+        recorded = {(p.population, p.port) for p in self.program.ports} if record else set()
         cases: list[str] = []
-        for (population, port), n in self.text.ports.items():
+        for key, n in self.text.ports.items():
             lines: list[str] = []
-            if record and any(
-                p.population == population and p.port == port for p in self.program.ports
-            ):
-                buffer = f"recorded_{self.text.pop[population]}_{identifier(port)}"
+            if key in recorded:
+                buffer = f"recorded_{self.text.pop[key[0]]}_{identifier(key[1])}"
                 loop = f"for (int64_t k = m.{buffer}[2 * i]; k < m.{buffer}[2 * i + 1]; k++)"
                 lines.append(f"{loop} ls_record_event(s, k, time);")
-            for delivery in kept:
-                if (delivery.source, delivery.port) == (population, port):
-                    lines.extend(self.send_lines(delivery))
+            for delivery in by_port.get(key, ()):
+                lines.extend(self.send_lines(delivery))
             if lines:
                 cases.append(f"case {n}: {{")
                 cases.extend(f"    {line}" for line in lines)

@@ -41,12 +41,20 @@ class _Emitter:
         self.owned = Ownership(program) if threaded(program) else None
         self.events = ExchangeText(program, self.text, self.owned)
         self.number = self.events.number
+        #: What becomes of a member's own events before anybody else sees them, and what every
+        #: member makes of everybody's.
+        self.near_cases: list[str] = []
+        self.far_cases: list[str] = []
+        if self.owned is not None:
+            self.near_cases = self.events.send_cases(self.events.near, record=True)
+            self.far_cases = self.events.send_cases(self.events.far, record=False)
 
     # --- the whole ----------------------------------------------------------------------------
 
     def emit(self, source: str) -> tuple[str, tuple[BufferName, ...]]:
         self.text.collect_buffers()
         functions = [self.function(f) for f in self.program.functions]
+        step_lines = self.step_lines()
         text = render(
             "phases.cpp.jinja",
             source=source,
@@ -73,11 +81,13 @@ class _Emitter:
                 for n, b in enumerate(self.text.buffers)
             ],
             start_lines=self.start_lines(),
-            step_lines=self.step_lines(),
+            step_lines=step_lines,
             ring_slots=", ".join(map(str, self.events.ring_slots)) or "0",
             ring_single=", ".join(map(str, self.events.ring_single())) or "0",
             ring_count=len(self.events.ring_slots),
             threaded=self.owned is not None,
+            # Whether threads ever meet inside a chunk of steps.
+            meets=any("ls_meet" in line for line in step_lines),
             **self.team_lines(),
             columns=len(self.program.columns),
             event_limit=EVENT_LIMIT if not self.program.exact_events else ROUND_LIMIT,
@@ -328,14 +338,9 @@ class _Emitter:
             lines.extend(self.phase_lines(phase, "bad |= "))
         return [*lines, *(["if (ls_meet(s)) return k;"] if meet[-1] else [])]
 
-    @property
-    def meets(self) -> bool:
-        """Whether threads ever meet inside a chunk of steps."""
-        return any("ls_meet" in line for line in self.step_lines())
-
     def forced(self, phases: list[Phase]) -> list[bool]:
         """Tell of every phase whether threads meet in it whatever it touches."""
-        every = bool(self.far_cases()) and self.events.window == 1
+        every = bool(self.far_cases) and self.events.window == 1
         return [phase.kind == "send" and every for phase in phases]
 
     def access(self, phase: Phase) -> Access:
@@ -397,22 +402,14 @@ class _Emitter:
 
     # --- threads --------------------------------------------------------------------------------
 
-    def near_cases(self) -> list[str]:
-        """Return what becomes of a member's own events before anybody else sees them."""
-        return self.events.send_cases(self.events.near, record=True)
-
-    def far_cases(self) -> list[str]:
-        """Return what every member makes of everybody's events."""
-        return self.events.send_cases(self.events.far, record=False)
-
     def send_phase(self, *, start: bool) -> list[str]:
         """Return the sending of what was noted."""
         if self.owned is None:
             return ["send(m, s);"]
         lines = ["send_near(m, s);"]
-        if self.far_cases() and start:
+        if self.far_cases and start:
             lines.append("exchange(m, s);")
-        elif self.far_cases():
+        elif self.far_cases:
             steps = self.events.window
             when = f"if (s.step % {steps} == 0 || k + 1 == steps) " if steps > 1 else ""
             lines.append(f"{when}{{")
@@ -423,13 +420,12 @@ class _Emitter:
         """Return what the template wants to know of threads."""
         if self.owned is None:
             cases = self.events.send_cases(self.program.deliveries, record=True)
-            return {"send_cases": cases, "meets": False}
+            return {"send_cases": cases}
         return {
             "send_cases": [],
-            "near_cases": self.near_cases(),
-            "far_cases": self.far_cases(),
+            "near_cases": self.near_cases,
+            "far_cases": self.far_cases,
             "disordered": self.events.disordered(),
-            "meets": self.meets,
             "share_lines": self.share_lines(),
             "owns_cases": self.events.owns_cases(),
             "populations": len(self.layouts) + len(self.cables),
@@ -440,7 +436,7 @@ class _Emitter:
         assert self.owned is not None
         lines: list[str] = []
         for layout in self.owned.in_order():
-            n, above = self.number[layout.name], self.owned.above_of(layout)
+            n, above = self.number[layout.name], self.owned.above(layout)
             if above is None:
                 lines.append(f"ls_share(s, {n}, {layout.size}, count);")
             else:

@@ -82,44 +82,39 @@ class Ownership:
     """The homes of a program's populations and what its functions touch."""
 
     program: Program
+    layouts: dict[str, Layout] = field(init=False)
     homes: dict[str, Home] = field(default_factory=dict)
     _lists: dict[str, bool] = field(default_factory=dict)
     _functions: dict[str, Access] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        layouts = {layout.name: layout for layout in self.program.layouts}
+        self.layouts = {layout.name: layout for layout in self.program.layouts}
         for layout in self.program.layouts:
-            self._find_home(layout, layouts)
-        self._functions = {}
+            self._find_home(layout)
 
-    def _find_home(self, layout: Layout, layouts: dict[str, Layout]) -> Home:
+    def _find_home(self, layout: Layout) -> Home:
         if layout.name in self.homes:
             return self.homes[layout.name]
-        above = self.above(layout, layouts)
+        above = self.above(layout)
         if above is None:
             home = Home(layout.name, np.arange(layout.size))
         else:
-            higher = self._find_home(above, layouts)
+            higher = self._find_home(above)
             home = Home(higher.population, higher.at[layout.indices["parent"]])
         self.homes[layout.name] = home
         return home
 
-    @staticmethod
-    def above(layout: Layout, layouts: dict[str, Layout]) -> Layout | None:
+    def above(self, layout: Layout) -> Layout | None:
         """Return what a population's instances go with, None where it is cut itself."""
         index = layout.indices.get("parent")
-        above = layouts.get(layout.parent or "")
+        above = self.layouts.get(layout.parent or "")
         if above is None or index is None or above.size < 2 or layout.cable is not None:
             return None
         return above if bool(np.all(index[1:] >= index[:-1])) else None
 
-    def above_of(self, layout: Layout) -> Layout | None:
-        """Return what a population's instances go with, None where it is cut itself."""
-        return self.above(layout, {each.name: each for each in self.program.layouts})
-
     def in_order(self) -> list[Layout]:
         """Return the populations, each after the one that it goes with."""
-        return [self.program.layout(name) for name in self.homes]
+        return [self.layouts[name] for name in self.homes]
 
     def together(self, one: str, at: Index, other: str, where: Index) -> bool:
         """Tell whether instances `at` of a population are always of one thread with `where`."""

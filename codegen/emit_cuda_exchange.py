@@ -16,7 +16,7 @@ from .print_c import identifier
 from .program import Delivery, Program
 
 
-class ExchangeText:
+class CudaExchangeText:
     """The operations that bring events from senders to targets."""
 
     def __init__(
