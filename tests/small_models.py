@@ -49,6 +49,47 @@ def document(
     )
 
 
+#: The channels of the squid axon (Hodgkin and Huxley 1952): "na", "k" and a leak, "pas".
+SQUID = """
+<ionChannelHH id="na" conductance="10pS" species="na"><gateHHrates id="m" instances="3">
+<forwardRate type="HHExpLinearRate" rate="1per_ms" midpoint="-40mV" scale="10mV"/>
+<reverseRate type="HHExpRate" rate="4per_ms" midpoint="-65mV" scale="-18mV"/></gateHHrates>
+<gateHHrates id="h" instances="1">
+<forwardRate type="HHExpRate" rate="0.07per_ms" midpoint="-65mV" scale="-20mV"/>
+<reverseRate type="HHSigmoidRate" rate="1per_ms" midpoint="-35mV" scale="10mV"/></gateHHrates>
+</ionChannelHH>
+<ionChannelHH id="k" conductance="10pS" species="k"><gateHHrates id="n" instances="4">
+<forwardRate type="HHExpLinearRate" rate="0.1per_ms" midpoint="-55mV" scale="10mV"/>
+<reverseRate type="HHExpRate" rate="0.125per_ms" midpoint="-65mV" scale="-80mV"/></gateHHrates>
+</ionChannelHH>
+<ionChannelPassive id="pas" conductance="10pS"/>
+"""
+
+
+def chain_channel(opening: str, closing: str) -> str:
+    """Return a channel "k" of four states in a chain, c1 - c2 - o - i.
+
+    The rates of its middle are texts with a unit; those of its ends are 2 and 1, 0.1 and 0.02
+    per ms.
+    """
+    rates = (
+        ("c1", "c2", "2per_ms", "1per_ms"),
+        ("c2", "o", opening, closing),
+        ("o", "i", "0.1per_ms", "0.02per_ms"),
+    )
+    transitions = "".join(
+        f'<{way}Transition id="{way}_{a}" from="{a}" to="{b}">'
+        f'<rate type="HHExpRate" rate="{rate}" midpoint="-40mV" scale="{scale}"/></{way}Transition>'
+        for a, b, forward, reverse in rates
+        for way, rate, scale in (("forward", forward, "10mV"), ("reverse", reverse, "-20mV"))
+    )
+    return f"""
+<ionChannelKS id="k" conductance="10pS" species="k"><gateKS id="n" instances="1">
+<closedState id="c1"/><closedState id="c2"/><openState id="o"/><closedState id="i"/>
+{transitions}</gateKS></ionChannelKS>
+"""
+
+
 CELLS = """
 <pulseGenerator id="pulse" delay="1ms" duration="15ms" amplitude="{amplitude}"/>
 <expOneSynapse id="fast" gbase="6nS" erev="0mV" tauDecay="5ms"/>

@@ -7,6 +7,7 @@ from corpus import ABSENT, EXAMPLES
 from lemsmith.codegen.lower_cable import CABLE_METHODS
 from nvcc import assert_compiles, needs_nvcc
 from side_by_side import advanced, assert_same_spikes, assert_steps_agree, on_host, plans
+from small_models import SQUID
 from usable import on_a_gpu
 
 METHODS = (*CABLE_METHODS, "neuron")
@@ -94,17 +95,7 @@ def network(delay="0.5ms") -> str:
     return f"""<Lems><Target component="sim"/>
 <Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>
 <ionChannelPassive id="leak" conductance="10pS"/>
-<ionChannelHH id="na" conductance="10pS"><gateHHrates id="m" instances="3">
-<forwardRate type="HHExpLinearRate" rate="1per_ms" midpoint="-40mV" scale="10mV"/>
-<reverseRate type="HHExpRate" rate="4per_ms" midpoint="-65mV" scale="-18mV"/></gateHHrates>
-<gateHHrates id="h" instances="1">
-<forwardRate type="HHExpRate" rate="0.07per_ms" midpoint="-65mV" scale="-20mV"/>
-<reverseRate type="HHSigmoidRate" rate="1per_ms" midpoint="-35mV" scale="10mV"/></gateHHrates>
-</ionChannelHH>
-<ionChannelHH id="k" conductance="10pS"><gateHHrates id="n" instances="4">
-<forwardRate type="HHExpLinearRate" rate="0.1per_ms" midpoint="-55mV" scale="10mV"/>
-<reverseRate type="HHExpRate" rate="0.125per_ms" midpoint="-65mV" scale="-80mV"/></gateHHrates>
-</ionChannelHH>
+{SQUID}
 <ionChannelKS id="ks" conductance="10pS"><gateKS id="n" instances="1">
 <closedState id="c1"/><openState id="o1"/>
 <vHalfTransition from="c1" to="o1" vHalf="-10mV" z="1.5" gamma="0.75" tau="3.2ms"

@@ -6,6 +6,7 @@ import lemsmith
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from small_models import chain_channel
 
 #: The order that each method has on a smooth model, and the two steps that show it, s.
 ORDERS = {
@@ -299,24 +300,9 @@ def test_a_current_synapse_makes_a_cell_fire_at_an_exact_time(step: float) -> No
     assert found[0] == pytest.approx(high, abs=1e-13)
 
 
-SCHEME = """
-<ionChannelKS id="k" conductance="10pS" species="k">
-  <gateKS id="n" instances="1">
-    <closedState id="c1"/><closedState id="c2"/><openState id="o"/><closedState id="i"/>
-    <forwardTransition id="a" from="c1" to="c2">
-      <rate type="HHExpRate" rate="2per_ms" midpoint="-40mV" scale="10mV"/></forwardTransition>
-    <reverseTransition id="b" from="c1" to="c2">
-      <rate type="HHExpRate" rate="1per_ms" midpoint="-40mV" scale="-20mV"/></reverseTransition>
-    <forwardTransition id="c" from="c2" to="o">
-      <rate type="HHExpRate" rate="900per_ms" midpoint="-40mV" scale="10mV"/></forwardTransition>
-    <reverseTransition id="d" from="c2" to="o">
-      <rate type="HHExpRate" rate="300per_ms" midpoint="-40mV" scale="-20mV"/></reverseTransition>
-    <forwardTransition id="e" from="o" to="i">
-      <rate type="HHExpRate" rate="0.1per_ms" midpoint="-40mV" scale="10mV"/></forwardTransition>
-    <reverseTransition id="f" from="o" to="i">
-      <rate type="HHExpRate" rate="0.02per_ms" midpoint="-40mV" scale="-20mV"/></reverseTransition>
-  </gateKS>
-</ionChannelKS>
+SCHEME = (
+    chain_channel("900per_ms", "300per_ms")
+    + """
 <pointCellCondBased id="cell" C="10pF" v0="-60mV" thresh="20mV">
   <channelPopulation id="kp" ionChannel="k" number="1000" erev="-77mV"/>
 </pointCellCondBased>
@@ -326,6 +312,7 @@ SCHEME = """
   <explicitInput target="pop[0]" input="pulse"/>
 </network>
 """
+)
 
 
 def test_a_kinetic_scheme_keeps_its_sum() -> None:

@@ -9,6 +9,7 @@ from lemsmith.runner.adaptive import AdaptiveRun
 from lemsmith.runner.jacobian import Jacobian
 from lemsmith.runner.pipeline import translate
 from lemsmith.runner.request import made
+from small_models import chain_channel
 
 pytest.importorskip("scipy")
 
@@ -17,23 +18,7 @@ CELLS = 40
 RING = """
 <Lems><Target component="sim"/><Include file="Cells.xml"/><Include file="Networks.xml"/>
 <Include file="Simulation.xml"/>
-<ionChannelKS id="k" conductance="10pS" species="k">
-  <gateKS id="n" instances="1">
-    <closedState id="c1"/><closedState id="c2"/><openState id="o"/><closedState id="i"/>
-    <forwardTransition id="a" from="c1" to="c2">
-      <rate type="HHExpRate" rate="2per_ms" midpoint="-40mV" scale="10mV"/></forwardTransition>
-    <reverseTransition id="b" from="c1" to="c2">
-      <rate type="HHExpRate" rate="1per_ms" midpoint="-40mV" scale="-20mV"/></reverseTransition>
-    <forwardTransition id="c" from="c2" to="o">
-      <rate type="HHExpRate" rate="9per_ms" midpoint="-40mV" scale="10mV"/></forwardTransition>
-    <reverseTransition id="d" from="c2" to="o">
-      <rate type="HHExpRate" rate="3per_ms" midpoint="-40mV" scale="-20mV"/></reverseTransition>
-    <forwardTransition id="e" from="o" to="i">
-      <rate type="HHExpRate" rate="0.1per_ms" midpoint="-40mV" scale="10mV"/></forwardTransition>
-    <reverseTransition id="f" from="o" to="i">
-      <rate type="HHExpRate" rate="0.02per_ms" midpoint="-40mV" scale="-20mV"/></reverseTransition>
-  </gateKS>
-</ionChannelKS>
+{channel}
 <pointCellCondBased id="cell" C="10pF" v0="-60mV" thresh="20mV">
   <channelPopulation id="kp" ionChannel="k" number="100" erev="-77mV"/>
 </pointCellCondBased>
@@ -60,7 +45,7 @@ def ring() -> str:
         f'<electricalConnection id="{n}" preCell="{n}" postCell="{(n + 1) % CELLS}" synapse="gap"/>'
         for n in range(CELLS)
     )
-    return RING.format(size=CELLS, gaps=gaps)
+    return RING.format(size=CELLS, gaps=gaps, channel=chain_channel("9per_ms", "3per_ms"))
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 from lemsmith.errors import UsageError
 from lemsmith.runner.pipeline import run, translate
 from lemsmith.runner.request import made
+from small_models import SQUID
 
 SETS = 6
 
@@ -19,18 +20,7 @@ def model(size: int, parts: str = "") -> str:
     )
     return f"""<Lems><Target component="sim"/>
 <Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>
-<ionChannelHH id="na" conductance="10pS" species="na"><gateHHrates id="m" instances="3">
-<forwardRate type="HHExpLinearRate" rate="1per_ms" midpoint="-40mV" scale="10mV"/>
-<reverseRate type="HHExpRate" rate="4per_ms" midpoint="-65mV" scale="-18mV"/></gateHHrates>
-<gateHHrates id="h" instances="1">
-<forwardRate type="HHExpRate" rate="0.07per_ms" midpoint="-65mV" scale="-20mV"/>
-<reverseRate type="HHSigmoidRate" rate="1per_ms" midpoint="-35mV" scale="10mV"/></gateHHrates>
-</ionChannelHH>
-<ionChannelHH id="k" conductance="10pS" species="k"><gateHHrates id="n" instances="4">
-<forwardRate type="HHExpLinearRate" rate="0.1per_ms" midpoint="-55mV" scale="10mV"/>
-<reverseRate type="HHExpRate" rate="0.125per_ms" midpoint="-65mV" scale="-80mV"/></gateHHrates>
-</ionChannelHH>
-<ionChannelPassive id="pas" conductance="10pS"/>
+{SQUID}
 <pointCellCondBased id="cell" C="10pF" v0="-65mV" thresh="20mV">
 <channelPopulation id="nas" ionChannel="na" number="120000" erev="50mV"/>
 <channelPopulation id="ks" ionChannel="k" number="36000" erev="-77mV"/>
