@@ -55,7 +55,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", default=["m2", "coba", "cobahh"])
-    parser.add_argument("--ms", type=float, default=60.0)
+    parser.add_argument("--ms", type=float, default=200.0)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
