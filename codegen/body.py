@@ -63,6 +63,8 @@ class Body:
         self.used = set(population.variables) | set(population.parameters)
         self.used |= set(population.reads)
         self.depth = 0
+        #: Variable with the time that has passed since an event that is noted now.
+        self.ago = ""
         self.dependencies: dict[str, frozenset[str]] = {}
 
     # --- reading ---------------------------------------------------------------------------
@@ -222,7 +224,8 @@ class Body:
                     self.run(body, self.masked(condition, mask))
                 case Emit(port):
                     if port in self.heard:
-                        self.statements.append(Flag(port, mask if mask is not None else TRUE))
+                        holds = mask if mask is not None else TRUE
+                        self.statements.append(Flag(port, holds, self.ago))
                 case Run(handler):
                     self.depth += 1
                     if self.depth > RUN_DEPTH:

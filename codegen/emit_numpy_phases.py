@@ -88,8 +88,10 @@ class _Emitter:
                 return [f"{symbol(number, variable)}[i] = {printer(value)}"]
             case Flag(port, condition) if port == CROSSED:
                 return [f"crossed({number}, i, {printer(condition)})"]
-            case Flag(port, condition):
+            case Flag(port, condition, ago):
                 when = "t + dt" if function.name.startswith("advance") else "t"
+                if ago:
+                    when = f"t - {symbol(number, ago)}[i]"
                 return [f"note({number}, {port!r}, i, {printer(condition)}, {when})"]
             case Collect(variable, ((listed, _),), _):
                 return [f"l_{identifier(variable)} = collect({listed!r}, i)"]

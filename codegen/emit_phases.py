@@ -168,13 +168,21 @@ class _Emitter:
                 *(f"    {line}" for line in (locate if crossing else [])),
                 "}",
                 *(
-                    f"ls_note_flags(s, {self.ports[(layout.name, port)]}, "
-                    f"m.flags_{pop}_{identifier(port)}, {first}, {last}, {now});"
+                    self.note_line(function, layout, port, f"{first}, {last}, {now}")
                     for port in flags
                 ),
                 "return bad != 0;",
             ],
         }
+
+    def note_line(self, function: Function, layout: Layout, port: str, when: str) -> str:
+        """Return the line that notes the events that a kernel flagged of one port."""
+        (ago,) = {s.ago for s in function.body if isinstance(s, Flag) and s.port == port}
+        buffer = f"m.flags_{self.pop[layout.name]}_{identifier(port)}"
+        told = f"s, {self.ports[(layout.name, port)]}, {buffer}, {when}"
+        if ago:
+            return f"ls_note_flags_ago({told}, m.{self.text.variable(layout, ago)});"
+        return f"ls_note_flags({told});"
 
     def pointers(self, function: Function, layout: Layout, lines: list[str]) -> list[str]:
         """Return the kernel's own names of the arrays that its lines mention."""

@@ -26,8 +26,8 @@ def with_step(statements: tuple[BodyStatement, ...], step: float) -> tuple[BodyS
         match statement:
             case Assign(variable, value):
                 found.append(Assign(variable, folded(value)))
-            case Flag(port, condition):
-                found.append(Flag(port, folded(condition)))
+            case Flag(port, condition, ago):
+                found.append(Flag(port, folded(condition), ago))
             case _:
                 found.append(statement)
     return tuple(found)

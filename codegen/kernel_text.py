@@ -522,8 +522,9 @@ class KernelText:
                         done.append(f"{self.variable(layout, variable)}[i] = {stored(variable)};")
                     else:
                         done.append(f"m.{self.variable(layout, variable)}[i] = {text};")
-                case Flag(port, condition):
-                    done.append(self.flag_line(function, port, printer(condition)))
+                case Flag(port, condition, ago):
+                    since = f" - (double)m.{self.variable(layout, ago)}[i]" if ago else ""
+                    done.append(self.flag_line(function, port, printer(condition), since))
                 case Collect(variable, ((name, _),), reduce):
                     done.extend(self.collect_lines(variable, name, reduce, real, pull=False))
                 case Pull(variable, name, reduce):
@@ -540,15 +541,15 @@ class KernelText:
         """Return the type that a function computes in."""
         return "double" if function.kind in CARRYING else "real"
 
-    def flag_line(self, function: Function, port: str, condition: str) -> str:
-        """Return the line that notes an event where a condition holds."""
+    def flag_line(self, function: Function, port: str, condition: str, ago: str) -> str:
+        """Return the line that notes an event where a condition holds; `ago` ends its time."""
         word = self.dialect.note if port != CROSSED else self.dialect.crossed
         if function.kind in CARRYING:
             word = f"if ({{condition}}) {self.dialect.send}"
         elif function.kind != "kernel":
             word = f"if ({{condition}}) {self.dialect.reply}"
         at = self.ports.get((function.population, port))
-        return word.format(port=identifier(port), condition=condition, number=at)
+        return word.format(port=identifier(port), condition=condition, number=at, ago=ago)
 
     def printer(self, function: Function, layout: Layout, *, kernel: bool) -> VectorPrinter:
         """Return what prints the expressions of a body."""

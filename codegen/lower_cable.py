@@ -17,10 +17,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..converter.expressions import ZERO, Binary, Expression, Name
-from ..converter.network import Assign, Collect, Network, Population
+from ..converter.network import Assign, Collect, Condition, Network, Population
 from ..converter.simplify import simplify
 from ..errors import UsageError
 from .body import Body
+from .cable_spikes import AGO, TESTED, note_when, sent
 from .lower_phases import _Lowering, _with_assignment, _Work
 from .methods.euler import euler
 from .methods.exponential import exponential_euler, exponential_step
@@ -126,6 +127,33 @@ class CableLowering(_Lowering):
         if cable is None:
             return made
         return replace(made, checked=(cable.state, *made.checked), cable=cable)
+
+    # --- conditions ------------------------------------------------------------------------------
+
+    def before_condition(self, work: _Work, body: Body, condition: Condition) -> None:
+        """Let a recorded event of a compartment know its time inside the step."""
+        body.ago = ""
+        name = work.population.name
+        recorded = {r.port for r in self.network.event_records if r.population == name}
+        v = self.potential_read(work.population)
+        if self.cable_method not in SYMMETRIC or v is None:
+            return
+        if recorded.isdisjoint(sent(condition.body)) or not note_when(body, condition.test, v):
+            return
+        body.ago = AGO
+        # Before the first test nothing has been crossed.
+        work.extra.update({AGO: 0.0, v + TESTED: float("nan")})
+        body.current.setdefault(v + TESTED, Name(v))
+
+    def potential_read(self, population: Population) -> str | None:
+        """Return the name by which a population reads the potential of a compartment."""
+        states = {
+            (w.population.name, w.population.cable.state)
+            for w in self.cables()
+            if w.population.cable is not None
+        }
+        found = (n for n, r in population.reads.items() if (r.population, r.variable) in states)
+        return next(found, None)
 
     # --- the step --------------------------------------------------------------------------------
 

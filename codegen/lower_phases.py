@@ -27,6 +27,7 @@ from ..converter.expressions import (
 from ..converter.network import (
     Assign,
     Collect,
+    Condition,
     Network,
     Population,
     Statement,
@@ -785,10 +786,14 @@ class _Lowering:
                     guards[condition.guard] = body.masked(condition.guard, None)
             for condition in work.population.conditions:
                 guard = guards[condition.guard] if condition.guard is not None else None
+                self.before_condition(work, body, condition)
                 body.run((When(condition.test, condition.body),), guard)
             body.store()
             phases.append(Phase("kernel", self.finish(f"test {name}", work, body, "kernel")))
         return phases
+
+    def before_condition(self, work: _Work, body: Body, condition: Condition) -> None:
+        """Prepare `body` for a condition that is tested at the end of a step."""
 
     def handlers(self, work: _Work) -> None:
         targets = {p.handler for p in self.network.projections if p.target == work.population.name}

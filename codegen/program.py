@@ -44,10 +44,14 @@ DEPTH_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Note an event on an out port where `condition` holds; sent after the kernel."""
+    """Note an event on an out port where `condition` holds; sent after the kernel.
+
+    `ago` is the variable with the time, s, that has passed since it happened.
+    """
 
     port: str
     condition: Expression
+    ago: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,8 @@ def _replaced(function: Function) -> tuple[list[tuple[Evaluation, int]], list[As
             if statement.variable in local:
                 level[statement.variable] = max((level.get(n, 0) for n in names(value)), default=0)
         elif isinstance(statement, Flag):
-            body.append(Flag(statement.port, rewrite(statement.condition, rule)))
+            condition = rewrite(statement.condition, rule)
+            body.append(Flag(statement.port, condition, statement.ago))
     return list(found.values()), body
 
 

@@ -177,10 +177,15 @@ class NumpyPhases:
         found: Index = chosen[np.broadcast_to(holds, chosen.shape)]
         return found
 
-    def note(self, population: int, port: str, i: Chosen, mask: object, time: float) -> None:
-        """Note an event of every instance where `mask` holds."""
+    def note(
+        self, population: int, port: str, i: Chosen, mask: object, time: float | Array
+    ) -> None:
+        """Note an event of every instance where `mask` holds, at its time or everybody's."""
         name = self.layouts[population].name
-        self.noted.extend((name, port, int(k), time) for k in self.where(population, i, mask))
+        found = self.where(population, i, mask)
+        if len(found):
+            times = np.broadcast_to(time, self.layouts[population].size)
+            self.noted.extend((name, port, int(k), float(times[k])) for k in found)
 
     def mark_crossed(self, population: int, i: Chosen, mask: object) -> None:
         """Note the instances in which a condition became true inside the step."""

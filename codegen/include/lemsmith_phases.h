@@ -139,6 +139,14 @@ static inline void ls_note_flags(LsPhases &s, int32_t port, const unsigned char 
         for (int k = 0; k < flags[i]; k++) ls_note(s, port, i, time);
 }
 
+// The same, each at a time of its own: `ago` before `now`.
+template <typename real>
+static inline void ls_note_flags_ago(LsPhases &s, int32_t port, const unsigned char *flags,
+                                     int64_t from, int64_t to, double now, const real *ago) {
+    for (int64_t i = from; i < to; i++)
+        for (int k = 0; k < flags[i]; k++) ls_note(s, port, i, now - (double)ago[i]);
+}
+
 static inline void ls_record_event(LsPhases &s, int64_t port, double time) {
     if (s.event_size == s.event_room) {
         int64_t room = s.event_room ? 2 * s.event_room : 256;

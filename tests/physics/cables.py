@@ -74,6 +74,7 @@ def model(
     resistivity: str = "100 ohm_cm",
     extra: str = "",
     capacitance: str = "1 uF_per_cm2",
+    events: str = "",
 ) -> str:
     """Return a document whose cell `c` has a shape and densities; `columns` are recorded."""
     recorded = "".join(
@@ -96,6 +97,7 @@ def model(
 <network id="net">{network}</network>
 <Simulation id="sim" length="{length}" step="{step}" target="net">
   <OutputFile id="out" fileName="out.dat">{recorded}</OutputFile>
+  {events}
 </Simulation>
 <Target component="sim"/>
 </Lems>"""
