@@ -1,7 +1,8 @@
 # What CI runs, one piece at a time. PYTHON may name another interpreter: make test PYTHON=...
 PYTHON ?= python3
 
-.PHONY: help install test quick lint format types docs conformance accuracy accuracy-cost bench
+.PHONY: help install test quick lint format types docs conformance accuracy accuracy-cost bench \
+        regressions
 
 help:
 	@echo "install      the package, editable, with everything the tests use"
@@ -13,6 +14,7 @@ help:
 	@echo "accuracy     regenerate docs/accuracy.md"
 	@echo "accuracy-cost  measure accuracy against cost (LEMSMITH_PEERS=PYTHON with simulators)"
 	@echo "bench        the benchmarks"
+	@echo "regressions  our own times, held against the run before (lemsmith[bench])"
 
 install:
 	$(PYTHON) -m pip install -e '.[dev,plot,hdf5,xsd]'
@@ -57,3 +59,10 @@ accuracy-cost:
 
 bench:
 	$(PYTHON) benchmarks/run.py
+
+# The first run has nothing to be held against, and only keeps its times.
+regressions:
+	$(PYTHON) -m pytest benchmarks/regressions.py -q -o pythonpath=benchmarks \
+	    --benchmark-timer=time.process_time --benchmark-storage=.benchmarks \
+	    --benchmark-autosave --benchmark-columns=min,median,rounds \
+	    $(if $(wildcard .benchmarks/*),--benchmark-compare --benchmark-compare-fail=min:25%)

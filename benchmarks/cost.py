@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,11 @@ METHODS = (
 )
 
 
-def write_model(model: str, step: float, folder: Path, *, length: float, part: str) -> Path:
+def write_model(
+    model: str, step: float, folder: Path, *, length: float, part: str, more: Sequence[str] = ()
+) -> Path:
     """Write a model of shared/bench at a step and length, ms; return its LEMS file."""
-    command = [sys.executable, str(SHARED / "bench" / "nmlgen.py"), model, str(folder)]
+    command = [sys.executable, str(SHARED / "bench" / "nmlgen.py"), model, str(folder), *more]
     subprocess.run([*command, "--dt", f"{step:g}", "--ms", f"{length:g}"], check=True)
     made_file = folder / f"LEMS_{model}.xml"
     return made_file.rename(folder / f"LEMS_{model}_{step:g}_{part}.xml")
@@ -153,7 +156,7 @@ def truth_of(model: str, file: Path) -> list[np.ndarray]:
 
 def of_peer(simulator: str, model: str, step: float, folder: Path, more: str) -> dict[str, Any]:
     """Return what another simulator gives."""
-    script = Path(__file__).with_name("cost_peers.py")
+    script = Path(__file__).with_name("peer_runs.py")
     command = [PEERS, str(script), simulator, model, f"{step:g}", str(folder), more or "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import models_of_gpu as models
+import made_models as models
 import numpy as np
 from lemsmith.codegen.emit import emit
 from lemsmith.codegen.kernel_text import used_names

@@ -22,7 +22,7 @@ def processor() -> str:
 def main() -> None:
     """Run each script and print its table under a heading."""
     print(f"{processor()}, {datetime.now(UTC):%Y-%m-%d}\n")
-    for name in ("startup", "loading", "speed", "threads", "repositories"):
+    for name in ("startup", "loading", "speed", "peers", "threads", "repositories"):
         print(f"## {name}\n", flush=True)
         subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True)
         print()

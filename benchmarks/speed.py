@@ -60,7 +60,9 @@ def ours(model: Path, method: str, precision: str, repeats: int) -> tuple[float,
     return best, events
 
 
-def by_hand(name: str, folder: Path, ms: float, real: str, repeats: int) -> tuple[float, int]:
+def by_hand(
+    name: str, folder: Path, ms: float, real: str, repeats: int, cells: int = 10_000
+) -> tuple[float, int]:
     """Return CPU seconds and spikes of the hand-written kernel."""
     source = BENCH / "limit" / ("hh.cpp" if name == "m2" else "net.cpp")
     program = folder / f"hand_{name}_{real}"
@@ -69,7 +71,7 @@ def by_hand(name: str, folder: Path, ms: float, real: str, repeats: int) -> tupl
         ["g++", *FLAGS, *defines, str(source), "-o", str(program)],
         check=True,
     )
-    arguments = ["10000", str(ms), str(STEPS[name])]
+    arguments = [str(cells), str(ms), str(STEPS[name])]
     if name != "m2":
         raw = folder / f"{name}.raw"
         subprocess.run(

@@ -14,7 +14,7 @@ PAGE = Path(__file__).with_name("command_line.md")
 HEAD = """\
 # The command line
 
-<!-- Written by `make docs` from command_line.py; a test holds the two together. -->
+<!-- Written by `make docs` from commands/; a test holds the two together. -->
 
 | command | what it does |
 |---|---|

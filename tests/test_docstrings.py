@@ -7,7 +7,7 @@ import pkgutil
 import lemsmith
 import pytest
 
-FOLDERS = ("codegen", "converter", "models", "runner", "schemas")
+FOLDERS = ("codegen", "commands", "converter", "models", "runner", "schemas")
 NAMES = ["lemsmith.errors", "lemsmith.command_line"] + [
     it.name
     for folder in FOLDERS

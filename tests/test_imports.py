@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 #: The parts of the package, each of which may import only those before it.
-LAYERS = ("errors", "schemas", "converter", "codegen", "runner", "command_line")
+LAYERS = ("errors", "schemas", "converter", "codegen", "runner", "commands", "command_line")
 
 MODULES = sorted(
     path

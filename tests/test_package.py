@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("codegen", "converter", "models", "runner", "schemas")
+FOLDERS = ("codegen", "commands", "converter", "models", "runner", "schemas")
 DATA = {".xml", ".nml", ".h", ".jinja", ".cu", ".xsd"}
 
 OWN = ("pyproject.toml", "README.md", "LICENSE", "py.typed")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from lemsmith.command_line import SECTIONS, cli
+from lemsmith.command_line import cli
+from lemsmith.commands.compare import SECTIONS
 from lemsmith.converter import compare_models
 
 SHARED = Path(__file__).parents[2].parent / "shared"

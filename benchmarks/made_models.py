@@ -1,4 +1,4 @@
-"""The models that `gpu.py` runs, as text: cells, networks and cables of any size."""
+"""Models of any size as text: cells, networks and cables, for `gpu.py` and `regressions.py`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """Runs one model in another simulator, and prints its CPU time and spikes as JSON.
 
-    python cost_peers.py SIMULATOR MODEL STEP_MS FOLDER
+    python peer_runs.py SIMULATOR MODEL STEP_MS FOLDER MORE
 
-Runs in an environment of its own that has the simulators (neuron, brian2, pyneuroml), and
-imports nothing of lemsmith. FOLDER holds the model as benchmarks/cost.py wrote it. CPU times are
-of the time loop: user seconds of the process that runs it, without loading and compiling.
+Runs in an environment of its own that has the simulators (neuron, brian2, pyneuroml, pylems), and
+imports nothing of lemsmith. FOLDER holds the model as benchmarks/cost.py or peers.py wrote it.
+CPU times are of the time loop: user seconds of the process that runs it, without loading and
+compiling.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import resource
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -38,61 +40,128 @@ CELLS = {
 }  # fmt: skip
 
 
+#: What the models of shared/bench are in Brian2: equations, threshold, reset, start, and the
+#: method that is meant for such equations.
+CONDUCTANCES = """
+    isyn = ge*(0*mV-v) + gi*(-80*mV-v) : amp
+    dge/dt = -ge/(5*ms) : siemens
+    dgi/dt = -gi/(10*ms) : siemens
+"""
+CURRENTS = """
+    isyn = ge + gi : amp
+    dge/dt = -ge/tau_e : amp
+    dgi/dt = -gi/tau_i : amp
+"""
+FIRING = """
+    dv/dt = (10*nS*(el-v) + I + isyn)/(200*pF) : volt (unless refractory)
+"""
+HODGKIN_HUXLEY = """
+    dv/dt = (gl*(el-v) + gna*m**3*h*(ena-v) + gk*n**4*(ek-v) + I + isyn)/C : volt
+    dm/dt = am*(1-m) - bm*m : 1
+    dh/dt = ah*(1-h) - bh*h : 1
+    dn/dt = an*(1-n) - bn*n : 1
+"""
+IZHIKEVICH = """
+    dv/dt = (0.7*nS/mV*(v+60*mV)*(v+40*mV) - u + I + isyn)/(100*pF) : volt
+    du/dt = 0.03/ms*(-2*nS*(v+60*mV) - u) : amp
+"""
+
+
+def rates_of(cell: dict[str, Any]) -> str:
+    """Return the lines of a Hodgkin-Huxley cell's rates."""
+    return "".join(f"\n    {r} = {cell[r]} : Hz" for r in ("am", "bm", "ah", "bh", "an", "bn"))
+
+
+def brian2_group(model: str, n: int, method: str) -> Any:
+    """Return the cells of a model as Brian2 has them, at their start."""
+    import brian2 as b  # noqa: PLC0415 - each simulator only where it is asked for
+    from brian2 import ms, mV  # noqa: PLC0415
+
+    drive = "\n    I = w*strength : amp\n    w : 1\n    strength : amp (shared)\n"
+    if model in ("cuba", "coba"):
+        group = b.NeuronGroup(
+            n, FIRING + (CURRENTS if model == "cuba" else CONDUCTANCES) + drive,
+            method=method or ("exact" if model == "cuba" else "exponential_euler"),
+            threshold="v > -50*mV", reset="v = -60*mV", refractory=5 * ms,
+            namespace={
+                "el": (-49 if model == "cuba" else -60) * mV, "tau_e": 5 * ms, "tau_i": 10 * ms,
+            },
+        )  # fmt: skip
+        group.v = group.namespace["el"]
+        return group
+    if model == "izh":
+        group = b.NeuronGroup(
+            n, IZHIKEVICH + CURRENTS + drive, method=method or "euler",
+            threshold="v > 35*mV", reset="v = -50*mV; u += 100*pA",
+            namespace={"tau_e": 5 * ms, "tau_i": 5 * ms},
+        )  # fmt: skip
+        group.v = -60 * mV
+        return group
+    cell = CELLS["cobahh" if model == "cobahh" else "m1"]
+    surface = cell["area"] * b.cm**2
+    group = b.NeuronGroup(
+        n, HODGKIN_HUXLEY + rates_of(cell)
+        + (CONDUCTANCES if model == "cobahh" else "\n    isyn = 0*amp : amp") + drive,
+        method=method or "exponential_euler",
+        threshold="v > -20*mV", refractory="v > -20*mV",
+        namespace={
+            "C": 1 * b.uF / b.cm**2 * surface,
+            **{g: cell[g] * b.msiemens / b.cm**2 * surface for g in ("gl", "gna", "gk")},
+            "el": cell["el"] * mV, "ek": cell["ek"] * mV, "ena": 50 * mV,
+        },
+    )  # fmt: skip
+    group.v = -65 * mV
+    group.m, group.h, group.n = "am/(am+bm)", "ah/(ah+bh)", "an/(an+bn)"
+    return group
+
+
+def weights_of(model: str, k: int) -> dict[str, Any]:
+    """Return what a spike adds, by the kind of synapse."""
+    import brian2 as b  # noqa: PLC0415
+
+    if model == "cuba":
+        return {"exc": 16.2 * b.pA, "inh": -90 * b.pA}
+    if model == "izh":
+        return {"exc": 50 / np.sqrt(k) * b.pA, "inh": -200 / np.sqrt(k) * b.pA}
+    return {"exc": 6 * b.nS, "inh": 67 * b.nS}
+
+
+def number(text: Any) -> float:
+    """Return the number that a quantity begins with."""
+    return float(re.sub("[a-zA-Z]", "", str(text)))
+
+
 def brian2(model: str, step: float, folder: Path, method: str) -> dict[str, Any]:
     """Run the model as a C++ program of Brian2's."""
-    import brian2 as b  # noqa: PLC0415 - each simulator only where it is asked for
-    from brian2 import ms, mV, nS  # noqa: PLC0415
+    import brian2 as b  # noqa: PLC0415
+    from brian2 import ms  # noqa: PLC0415
 
     given = np.load(folder / f"{model}.npz")
     n = int(given["n"])
     here = folder / f"brian2-{method}-{step:g}"
     b.set_device("cpp_standalone", directory=str(here), build_on_run=False)
     b.defaultclock.dt = step * ms
-    cell = CELLS[model]
-    names = {
-        "area": cell["area"] * b.cm**2, "C": 1 * b.uF / b.cm**2 * cell["area"] * b.cm**2,
-        **{g: cell[g] * b.msiemens / b.cm**2 * cell["area"] * b.cm**2 for g in ("gl", "gna", "gk")},
-        "el": cell["el"] * mV, "ek": cell["ek"] * mV, "ena": 50 * mV,
-        "strength": float(re.sub("[a-zA-Z]", "", str(given["amp"]))) * b.nA,
-        "start": float(given["delay"]) * ms, "stop": float(given["delay"] + given["dur"]) * ms,
-    }  # fmt: skip
-    equations = f"""
-    dv/dt = (gl*(el-v) + gna*m**3*h*(ena-v) + gk*n**4*(ek-v) + I + ge*(0*mV-v)
-             + gi*(-80*mV-v))/C : volt
-    dm/dt = am*(1-m) - bm*m : 1
-    dh/dt = ah*(1-h) - bh*h : 1
-    dn/dt = an*(1-n) - bn*n : 1
-    dge/dt = -ge/(5*ms) : siemens
-    dgi/dt = -gi/(10*ms) : siemens
-    am = {cell["am"]} : Hz
-    bm = {cell["bm"]} : Hz
-    ah = {cell["ah"]} : Hz
-    bh = {cell["bh"]} : Hz
-    an = {cell["an"]} : Hz
-    bn = {cell["bn"]} : Hz
-    I = w*strength*int(t >= start)*int(t < stop) : amp
-    w : 1
-    """
-    cells = b.NeuronGroup(
-        n, equations, method=method, threshold="v > -20*mV", refractory="v > -20*mV",
-        namespace=names,
-    )  # fmt: skip
+    cells = brian2_group(model, n, method.strip("-"))
     cells.w = given["w"]
-    cells.v = -65 * mV
-    cells.m, cells.h, cells.n = "am/(am+bm)", "ah/(ah+bh)", "an/(an+bn)"
     parts: list[Any] = [cells]
-    for kind, state, weight in (("exc", "ge", 6 * nS), ("inh", "gi", 67 * nS)):
-        if f"{kind}_pre" in given:
-            synapses = b.Synapses(
-                cells, cells, on_pre=f"{state} += weight", namespace={"weight": weight}
-            )
-            synapses.connect(i=given[f"{kind}_pre"], j=given[f"{kind}_post"])
-            synapses.delay = float(re.sub("[a-zA-Z]", "", str(given["syndelay"]))) * ms
-            parts.append(synapses)
+    for kind, weight in weights_of(model, int(given["k"])).items():
+        if f"{kind}_pre" not in given:
+            continue
+        synapses = b.Synapses(
+            cells, cells, on_pre=f"g{kind[0]} += weight", namespace={"weight": weight}
+        )
+        synapses.connect(i=given[f"{kind}_pre"], j=given[f"{kind}_post"])
+        synapses.delay = number(given["syndelay"]) * ms
+        parts.append(synapses)
     spikes = b.SpikeMonitor(cells)
     trace = b.StateMonitor(cells, "v", record=[0] if n == 1 else False)
     network = b.Network(*parts, spikes, *([trace] if n == 1 else []))
-    network.run(float(given["ms"]) * ms)
+    end, start = float(given["ms"]), min(float(given["delay"]), float(given["ms"]))
+    stop = min(start + float(given["dur"]), end)
+    for strength, length in ((0, start), (number(given["amp"]), stop - start), (0, end - stop)):
+        cells.strength = strength * b.nA
+        if length > 0:
+            network.run(length * ms)
     b.device.build(directory=str(here), compile=True, run=False, debug=False)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     b.device.run(str(here), with_output=False, run_args=[])
@@ -118,7 +187,7 @@ def by_hand(model: str, step: float, folder: Path, order: str) -> dict[str, Any]
     h.celsius = 6.3
     clamp = h.IClamp(soma(0.5))
     clamp.delay, clamp.dur = float(given["delay"]), float(given["dur"])
-    clamp.amp = float(re.sub("[a-zA-Z]", "", str(given["amp"])))
+    clamp.amp = number(given["amp"])
     v = h.Vector().record(soma(0.5)._ref_v)  # noqa: SLF001 - NEURON's own way
     h.dt = step
     h.secondorder = int(order)
@@ -186,7 +255,31 @@ def written(model: str, folder: Path, unit: float) -> dict[str, Any]:
     return {"i": table[:, 0].astype(int).tolist(), "t": (table[:, 1] * unit).tolist()}
 
 
-SIMULATORS = {"brian2": brian2, "neuron": by_hand, "jneuroml": jneuroml, "export": exported}
+def pylems(model: str, step: float, folder: Path, _: str) -> dict[str, Any]:
+    """Run the LEMS file in PyLEMS, which needs the component types unpacked from jNeuroML."""
+    import pyneuroml  # noqa: PLC0415
+
+    jar = next((Path(pyneuroml.__file__).parent / "lib").glob("*.jar"))
+    types = folder / "types"
+    with zipfile.ZipFile(jar) as archive:
+        for name in archive.namelist():
+            if name.startswith("NeuroML2CoreTypes/") and name.endswith(".xml"):
+                archive.extract(name, types)
+    used = []
+    for part in ("short", "whole"):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        subprocess.run(
+            [str(Path(sys.executable).with_name("pylems")), "-nogui",
+             "-I", str(types / "NeuroML2CoreTypes"), f"LEMS_{model}_{step:g}_{part}.xml"],
+            cwd=folder, check=True, capture_output=True,
+        )  # fmt: skip
+        used.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+    return {"cpu": used[1] - used[0], **written(model, folder, 1.0)}
+
+
+SIMULATORS = {
+    "brian2": brian2, "neuron": by_hand, "jneuroml": jneuroml, "export": exported, "pylems": pylems,
+}  # fmt: skip
 
 
 def main() -> None:
