@@ -34,6 +34,7 @@ from .templates import render
 CUDA = Dialect(
     inline="LS_FN",
     called="LS_CALL",
+    short="LS_CALL",
     model="const Model &m",
     run="const LsStep &s",
     note="if ({condition}) note_{number}(m, s, i, now{ago});",

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from ..converter.expressions import Name
 from ..converter.network import Assign
 from ..errors import InternalError, UsageError
 from .emit_exchange import ExchangeText
+from .finite_checks import stepped, told_by
 from .kernel_text import CPP, KernelText, local_name, stored
-from .located import CROSSED
+from .located import CROSSED, TURNING
 from .lower_phases import CLOCK, OLD, VERSION
 from .ownership import Access, Ownership, meetings, threaded
 from .print_c import identifier, number
 from .program import BufferName, Flag, Function, Layout, Phase, Program, half_in_ms
 from .templates import render
-from .vector_loops import BLOCK, Stage, shared_part, staged
+from .vector_loops import BLOCK, Loops, Stage, shared_part, staged
 
 #: Events without delay that one step may exchange before they count as going in a circle.
 EVENT_LIMIT = 1_000_000_000
@@ -65,9 +67,10 @@ class _Emitter:
             declarations=[
                 *(f"{f['head']};" for f in functions),
                 *(
-                    f"{self.locate_head(p.name)};"
+                    f"{self.locate_head(p.name, quiet=quiet)};"
                     for p in self.program.phases
                     if p.kind == "locate"
+                    for quiet in self.ways(p.name)
                 ),
             ],
             functions=functions,
@@ -122,7 +125,7 @@ class _Emitter:
         lines = [
             *(read_buffer(name) for name in loops.read),
             *self.text.lines(loops.last, layout, kernel=True),
-            *self.finite_lines(function, layout),
+            *self.finite_lines(function, layout, loops),
         ]
         every = [*lines, *stages]
         now = "s.t + dt" if function.name.startswith("advance") else "s.t"
@@ -133,12 +136,8 @@ class _Emitter:
             block = [f"const int64_t from = s.from[{number}], to = s.to[{number}];"]
         length = last if first == "0" else f"(size_t)({last} - {first})"
         pop = self.pop[layout.name]
-        hits = ["real hits[LS_BLOCK];", "Word hit = 0;"] if crossing else []
-        locate = [
-            "if (hit)",
-            "    for (int64_t i = begin; (i = ls_next_hit(hits, begin, i, end)) < end; i++)",
-            f"        locate_{pop}(m, s, i);",
-        ]
+        hits = ["Word hits[LS_BLOCK];", "Word hit = 0;"] if crossing else []
+        locate = self.locate_calls(function) if crossing else []
         return {
             "head": f"int {self.text.kernel_name(function)}(Model &m, LsPhases &s)",
             "lines": [
@@ -165,7 +164,7 @@ class _Emitter:
                 "    for (int64_t i = begin; i < end; i++) {",
                 *(f"        {line}" for line in lines),
                 "    }",
-                *(f"    {line}" for line in (locate if crossing else [])),
+                *(f"    {line}" for line in locate),
                 "}",
                 *(
                     self.note_line(function, layout, port, f"{first}, {last}, {now}")
@@ -195,11 +194,19 @@ class _Emitter:
             if any(f"{array}[i]" in line for line in lines)
         ]
 
-    def finite_lines(self, function: Function, layout: Layout) -> list[str]:
-        """Return what notes a state that is not finite: all others minus themselves are 0."""
-        written = _written(function, layout)
+    def finite_lines(self, function: Function, layout: Layout, loops: Loops) -> list[str]:
+        """Return what notes a state that is not finite: all others minus themselves are 0.
+
+        Of an instance that is carried through its step, what the step would have come to is
+        looked at: what is carried is looked at in the step that follows.
+        """
+        new = stepped(function)
+        checked = [at for name in layout.checked for at in (name, f"{name}__next") if at in new]
+        told = told_by(function, [e.argument for s in loops.stages for e in s.evaluations], checked)
         found = [
-            stored(at) for name in layout.checked for at in (name, f"{name}__next") if at in written
+            local_name(value.name) if isinstance(value := new[at], Name) else stored(at)
+            for at in checked
+            if at not in told
         ]
         if not found:
             return []
@@ -220,14 +227,14 @@ class _Emitter:
         kept = [*stage.kept, *(e.local for e in stage.evaluations)]
         lines = [
             *(f"real {buffer(name)}[LS_BLOCK];" for name in kept),
-            f"Word {' = 0, '.join(f'wide_{e.local}' for e in stage.evaluations)} = 0;",
+            f"Word {' = 0, '.join(f'far_{e.local}' for e in stage.evaluations)} = 0;",
             "LS_INDEPENDENT",
             "for (int64_t i = begin; i < end; i++) {",
             *(f"    {read_buffer(name)}" for name in stage.read),
             *(f"    {line}" for line in self.text.lines(part, layout, kernel=True)),
             *(
-                f"    wide_{e.local} |= "
-                f"ls_bits(ls_where(ls_is_near({local_name(e.local)}), (real)0, (real)1));"
+                f"    far_{e.local} |= "
+                f"ls_bits(ls_where(ls_is_small({local_name(e.local)}), (real)0, (real)1));"
                 for e in stage.evaluations
             ),
             *(f"    {buffer(name)}[i - begin] = {local_name(name)};" for name in kept),
@@ -235,21 +242,43 @@ class _Emitter:
         ]
         for e in stage.evaluations:
             lines += [
-                f"ls_{e.function}_block({buffer(e.local)}, end - begin, wide_{e.local} != 0);"
+                f"bad |= ls_{e.function}_block({buffer(e.local)}, end - begin, far_{e.local} != 0);"
             ]
         return lines
+
+    def ways(self, population: str) -> tuple[bool, ...]:
+        """Return the ways in which a flagged instance is carried: always all, and the quiet."""
+        return (False, True) if self.text.quiet(population) else (False,)
 
     def locate_functions(self) -> list[str]:
         """Return what carries an instance that a kernel flagged through its step."""
         lines: list[str] = []
         for phase in (p for p in self.program.phases if p.kind == "locate"):
-            body = self.text.locate_lines(phase.name, "s.error = LS_TOO_DEEP")
-            lines += [f"{self.locate_head(phase.name)} {{", *(f"    {x}" for x in body), "}", ""]
+            for quiet in self.ways(phase.name):
+                body = self.text.locate_lines(phase.name, "s.error = LS_TOO_DEEP", quiet=quiet)
+                head = self.locate_head(phase.name, quiet=quiet)
+                lines += [f"{head} {{", *(f"    {x}" for x in body), "}", ""]
         return lines
 
-    def locate_head(self, population: str) -> str:
+    def locate_head(self, population: str, *, quiet: bool) -> str:
         """Return the head of the function that carries a flagged instance."""
-        return f"LS_RARE void locate_{self.pop[population]}(Model &m, LsPhases &s, const int64_t i)"
+        name = f"locate_{'quiet_' if quiet else ''}{self.pop[population]}"
+        return f"LS_RARE void {name}(Model &m, LsPhases &s, const int64_t i)"
+
+    def locate_calls(self, function: Function) -> list[str]:
+        """Return what a kernel does about the instances of a block that it flagged."""
+        pop = self.pop[function.population]
+        call = f"locate_{pop}(m, s, i);"
+        turning = [name for name in function.locals if name.startswith(TURNING)]
+        if self.text.quiet(function.population) and turning:
+            (name,) = turning
+            call = f"if ({local_name(name)} == 0) locate_quiet_{pop}(m, s, i); else {call}"
+        return [
+            "if (hit)",
+            "    for (int64_t i = begin; (i = ls_next_hit(hits, begin, i, end)) < end; i++) {",
+            f"        {call}",
+            "    }",
+        ]
 
     # --- events at exact times -----------------------------------------------------------------
 

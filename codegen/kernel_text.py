@@ -51,9 +51,11 @@ from .templates import render
 class Dialect:
     """What differs between the text of one backend and another."""
 
-    #: Before a small function, and before a large one.
+    #: Before a small function, before a large one, and before a short one of those that carry an
+    #: instance through a step.
     inline: str
     called: str
+    short: str
     #: How a function is told of buffers and time.
     model: str
     run: str
@@ -71,18 +73,23 @@ class Dialect:
 CPP = Dialect(
     inline="inline",
     called="LS_RARE",
+    short="LS_FN",
     model="Model &m",
     run="LsPhases &s",
     note="flag_{port}[i] += {condition};",
     send="ls_note(s, {number}, i, t);",
     reply="ls_note(s, {number}, i, t);",
     count="unsigned char",
-    crossed="hits[i - begin] = ls_where({condition}, (real)1, (real)0); "
-    "hit |= ls_bits(hits[i - begin]);",
+    crossed="const Word mark = ({condition}) ? ~(Word)0 : (Word)0; hits[i - begin] = mark; "
+    "hit |= mark;",
 )
 
 #: The functions that carry one instance through a step.
 CARRYING = frozenset({"step", "tests", "act"})
+
+#: The most characters of such a function's body that it is inlined with, in each of the two or
+#: three places that it is called from; longer ones cost the compiler more than they win.
+SHORT = 2500
 
 #: The functions of those: short chains of operations rather than what vectorises.
 QUICK = {**VECTOR, "phi": "ls_phi_quick", "expm1": "ls_expm1_quick"}
@@ -126,6 +133,9 @@ class VectorPrinter(Printer):
         super().__init__(load, functions, real)
         self.timed = timed
 
+    #: What chooses by a condition: in loops by bits, elsewhere by a jump, which predicts well.
+    choice = "ls_where"
+
     #: Locals that are truths, not numbers: they are compared with 0 and nothing else.
     truths: frozenset[str] = frozenset()
 
@@ -142,7 +152,7 @@ class VectorPrinter(Printer):
             return f"({self(tree.left)} {symbol} {self(tree.right)})"
         if isinstance(tree, Choose) and not calls(tree, "draw"):
             parts = (tree.condition, tree.then, tree.otherwise)
-            return f"ls_where({', '.join(map(self, parts))})"
+            return f"{self.choice}({', '.join(map(self, parts))})"
         return super().__call__(tree)
 
     def power(self, base: Expression, exponent: Expression) -> str:
@@ -380,8 +390,11 @@ class KernelText:
             f"{at}junctions, {at}diagonal, {at}increment"
         )
 
-    def locate_lines(self, population: str, fail: str) -> list[str]:
-        """Return what carries flagged instance i of a population through its step."""
+    def locate_lines(self, population: str, fail: str, *, quiet: bool = False) -> list[str]:
+        """Return what carries flagged instance i of a population through its step.
+
+        `quiet`: where no condition of the time alone turns in the step.
+        """
         layout = self.layouts[population]
         act = self.program.function(f"act {population}")
         states, tests = act.states, len(act.arguments)
@@ -394,10 +407,10 @@ class KernelText:
         ]
         return render(
             "locate.jinja",
-            pop=pop,
+            cell=f"{'Quiet' if quiet else 'Cell'}_{pop}",
             fail=fail,
             states=len(states),
-            tests=tests,
+            tests=len(self.quiet(population)) if quiet else tests,
             loads=loads,
             stores=stores,
             step=f"(double)(s.step + 1) * {number(self.program.step)} - s.t",
@@ -408,20 +421,41 @@ class KernelText:
         lines: list[str] = []
         for act in (f for f in self.program.functions if f.kind == "act"):
             roles = self.program.function(f"tests {act.population}").roles
-            sets = {
-                role: sum(1 << k for k, found in enumerate(roles[:64]) if role in found)
-                for role in ("late", "passive", "clock")
-            }
+            every = list(range(len(roles)))
+            quiet = self.quiet(act.population)
             text = render(
                 "cell.jinja",
                 pop=self.pop[act.population],
                 model=self.dialect.model,
                 run=self.dialect.run,
+                # Inlined once, into what runs in most steps.
+                member=self.dialect.called if quiet else "LS_MEMBER",
                 tests=len(act.arguments),
-                **sets,
+                sets=_sets(roles, every),
+                quiet=quiet,
+                quiet_sets=_sets(roles, quiet),
             )
             lines += [*text.splitlines(), ""]
         return lines
+
+    def quiet(self, population: str) -> list[int]:
+        """Return the conditions of a population to look at where none of the time alone turns.
+
+        There are none where that makes no difference, or where the functions are not inlined.
+        """
+        roles = self.program.function(f"tests {population}").roles
+        other = [k for k, found in enumerate(roles) if "timed" not in found]
+        functions = [self.program.function(f"{kind} {population}") for kind in CARRYING]
+        if len(other) == len(roles) or self.dialect.short == self.dialect.called:
+            return []
+        return other if all(self.inlined(function) for function in functions) else []
+
+    def inlined(self, function: Function) -> bool:
+        """Tell whether a function that carries an instance is short enough to be inlined."""
+        if self.dialect.short == self.dialect.called:
+            return False
+        lines = self.scalar_lines(function, self.layouts[function.population])
+        return sum(len(line) for line in lines if not line.startswith("(void)")) <= SHORT
 
     # --- functions ---
 
@@ -462,27 +496,29 @@ class KernelText:
         precision would be told apart too coarsely for a search to end.
         """
         head = (
-            f"{self.dialect.called} void {function.kind}_{self.pop[layout.name]}({self.taken}, "
+            f"{self.dialect.short if self.inlined(function) else self.dialect.called} void "
+            f"{function.kind}_{self.pop[layout.name]}({self.taken}, "
             "const int64_t i, const double t, const double dt, const double *x, "
             f"{'const bool *on, ' if function.kind == 'act' else ''}double *y)"
         )
+        return {"head": head, "lines": self.scalar_lines(function, layout)}
+
+    def scalar_lines(self, function: Function, layout: Layout) -> list[str]:
+        """Return the body of such a function."""
         printer = self.printer(function, layout, kernel=True)
-        return {
-            "head": head,
-            "lines": [
-                "(void)m; (void)s; (void)i; (void)t; (void)dt; (void)x; (void)y;",
-                *(
-                    f"const double {local_name(state)} = x[{n}]; (void){local_name(state)};"
-                    for n, state in enumerate(function.states)
-                ),
-                *(
-                    f"const double {local_name(name)} = on[{n}] ? 1 : 0; (void){local_name(name)};"
-                    for n, name in enumerate(function.arguments)
-                ),
-                *self.lines(function, layout, kernel=True),
-                *(f"y[{n}] = {printer(tree)};" for n, tree in enumerate(function.results)),
-            ],
-        }
+        return [
+            "(void)m; (void)s; (void)i; (void)t; (void)dt; (void)x; (void)y;",
+            *(
+                f"const double {local_name(state)} = x[{n}]; (void){local_name(state)};"
+                for n, state in enumerate(function.states)
+            ),
+            *(
+                f"const double {local_name(name)} = on[{n}] ? 1 : 0; (void){local_name(name)};"
+                for n, name in enumerate(function.arguments)
+            ),
+            *self.lines(function, layout, kernel=True),
+            *(f"y[{n}] = {printer(tree)};" for n, tree in enumerate(function.results)),
+        ]
 
     def loads(self, function: Function, layout: Layout) -> list[str]:
         """Return the loading of everything that a kernel uses of its own instance.
@@ -583,8 +619,12 @@ class KernelText:
                 return f"{cast}m.{self.variable(layout, name)}[i]"
             raise InternalError(f"{name!r} is no symbol of {layout.name!r}")
 
-        if carries or self.real == "double":
-            return VectorPrinter(load, QUICK if carries else VECTOR, "double")
+        if carries:
+            printer = VectorPrinter(load, QUICK, "double")
+            printer.choice = "ls_choose"
+            return printer
+        if self.real == "double":
+            return VectorPrinter(load, VECTOR, "double")
 
         def load_exactly(name: str) -> str:
             if name == "t":
@@ -653,6 +693,15 @@ class KernelText:
             f", m.{delivery.name}_{identifier(key)}[{at}]" for key in function.arguments
         )
         return f"{handler}(m, s, m.{delivery.name}_targets[{at}]{values});"
+
+
+def _sets(roles: tuple[frozenset[str], ...], chosen: list[int]) -> dict[str, int]:
+    """Return for every role which of the chosen conditions have it, as bits of a number."""
+    first = chosen[:64]
+    return {
+        role: sum(1 << n for n, k in enumerate(first) if role in roles[k])
+        for role in ("late", "passive", "clock")
+    }
 
 
 def propagate_lines(statement: Propagate, printer: Printer) -> list[str]:

@@ -141,7 +141,9 @@ class Kind:
     @property
     def roles(self) -> frozenset[str]:
         """What the scalar function is told."""
-        return frozenset(name for name in ("late", "passive", "clock") if getattr(self, name))
+        return frozenset(
+            name for name in ("timed", "late", "passive", "clock") if getattr(self, name)
+        )
 
 
 def kinds_of(population: Population) -> list[Kind]:
@@ -234,7 +236,7 @@ def located_kernel(body: Body, groups: Groups, states: tuple[str, ...], suffix: 
         if not (kind.timed or kind.late):
             crossing = simplify(Binary("*", after, Binary("-", ONE, before)))
             reasons.append(Binary("!=", crossing, ZERO))
-    turning = local_number(body, turning, "turning")
+    turning = local_number(body, turning, TURNING)
     reasons.append(Binary("!=", turning, ZERO))
     if growth != ZERO:
         reasons.append(Binary(">", growth, Number(GROWTH)))
@@ -303,6 +305,9 @@ def _unbounded(population: Population, groups: Groups) -> list[str]:
                 found.append(rate.state)
     return found
 
+
+#: The local of a kernel that is not 0 in a step in which a condition of the time alone turns.
+TURNING = "turning"
 
 #: The port name under which kernels flag instances for the scalar function.
 CROSSED = "(crossed)"

@@ -4,6 +4,7 @@
 #define LEMSMITH_KERNELS_H
 
 #include "lemsmith_math.h"
+#include "lemsmith_phi.h"
 
 #ifdef __CUDACC__
 #define LS_MEMBER __device__ __forceinline__
@@ -17,90 +18,6 @@ LS_FN double ls_factorial(double x) {
     double product = 1.0;
     for (double k = 2.0; k <= floor(x) && product < HUGE_VAL; k += 1.0) product *= k;
     return product;
-}
-
-// (exp(z) - 1) / z, 1 at 0: how far an exponential step goes.
-LS_FN double ls_phi(double z) { return ls_where(ls_abs(z) < 1e-30, 1.0, ls_expm1(z) / z); }
-LS_FN float ls_phi(float z) { return ls_where(ls_abs(z) < 1e-30f, 1.0f, ls_expm1(z) / z); }
-
-// phi(z) for -2 <= z <= 1/4, which is where a step that resolves its model stays: its Chebyshev
-// interpolant there; with round-off its relative error is below 1e-15 (float: 3e-7).
-// Its coefficient of z^n is LS_PHI_n, that of z^0 is 1.
-#define LS_PHI_1 0x1.0000000000004p-1
-#define LS_PHI_2 0x1.5555555554f11p-3
-#define LS_PHI_3 0x1.55555555518bap-5
-#define LS_PHI_4 0x1.11111111b86f4p-7
-#define LS_PHI_5 0x1.6c16c181ef806p-10
-#define LS_PHI_6 0x1.a01a01760a755p-13
-#define LS_PHI_7 0x1.a019d12a6728p-16
-#define LS_PHI_8 0x1.71da20ec164d3p-19
-#define LS_PHI_9 0x1.27b6e1cbc8b06p-22
-#define LS_PHI_10 0x1.abe5bb4a6a01cp-26
-#define LS_PHI_11 0x1.13ce08f262c14p-29
-#define LS_PHI_12 0x1.21a20653834c3p-33
-#define LS_PHI_13 0x1.6bd8defeb43ap-38
-LS_FN double ls_phi_near(double z) {
-    double p = LS_PHI_13;
-    p = ls_fma(p, z, LS_PHI_12);
-    p = ls_fma(p, z, LS_PHI_11);
-    p = ls_fma(p, z, LS_PHI_10);
-    p = ls_fma(p, z, LS_PHI_9);
-    p = ls_fma(p, z, LS_PHI_8);
-    p = ls_fma(p, z, LS_PHI_7);
-    p = ls_fma(p, z, LS_PHI_6);
-    p = ls_fma(p, z, LS_PHI_5);
-    p = ls_fma(p, z, LS_PHI_4);
-    p = ls_fma(p, z, LS_PHI_3);
-    p = ls_fma(p, z, LS_PHI_2);
-    p = ls_fma(p, z, LS_PHI_1);
-    return ls_fma(p, z, 1.0);
-}
-LS_FN float ls_phi_near(float z) {
-    float p = 0x1.8a9422p-17f;
-    p = ls_fma(p, z, 0x1.6047d6p-13f);
-    p = ls_fma(p, z, 0x1.6298d6p-10f);
-    p = ls_fma(p, z, 0x1.106a0ap-7f);
-    p = ls_fma(p, z, 0x1.55504ap-5f);
-    p = ls_fma(p, z, 0x1.555616p-3f);
-    p = ls_fma(p, z, 0x1.000008p-1f);
-    return ls_fma(p, z, 0x1.0p+0f);
-}
-LS_FN bool ls_is_near(double z) { return (z >= -2.0) & (z <= 0.25); }
-LS_FN bool ls_is_near(float z) { return (z >= -2.0f) & (z <= 0.25f); }
-
-// phi(z) and expm1(z) of a block, in place: by the polynomial where no z is wide of its range.
-// Whether one is changes no number but that one's.
-#ifndef __CUDACC__
-template <typename T> LS_FN void ls_phi_block(T *__restrict z, int64_t n, bool wide) {
-    if (wide)
-        for (int64_t k = 0; k < n; k++)
-            z[k] = ls_where(ls_is_near(z[k]), ls_phi_near(z[k]), ls_phi(z[k]));
-    else
-        for (int64_t k = 0; k < n; k++) z[k] = ls_phi_near(z[k]);
-}
-template <typename T> LS_FN void ls_expm1_block(T *__restrict z, int64_t n, bool wide) {
-    if (wide)
-        for (int64_t k = 0; k < n; k++)
-            z[k] = ls_where(ls_is_near(z[k]), z[k] * ls_phi_near(z[k]), ls_expm1(z[k]));
-    else
-        for (int64_t k = 0; k < n; k++) z[k] *= ls_phi_near(z[k]);
-}
-#endif
-
-// The same for single numbers: short chains of operations, and a branch where z is wide.
-LS_FN double ls_phi_quick(double z) {
-    if (!ls_is_near(z)) return ls_phi(z);
-    const double z2 = z * z, z4 = z2 * z2, z8 = z4 * z4;
-    const double a = ls_fma(z, LS_PHI_1, 1.0), b = ls_fma(z, LS_PHI_3, LS_PHI_2);
-    const double c = ls_fma(z, LS_PHI_5, LS_PHI_4), d = ls_fma(z, LS_PHI_7, LS_PHI_6);
-    const double e = ls_fma(z, LS_PHI_9, LS_PHI_8), f = ls_fma(z, LS_PHI_11, LS_PHI_10);
-    const double g = ls_fma(z, LS_PHI_13, LS_PHI_12);
-    const double low = ls_fma(z4, ls_fma(z2, d, c), ls_fma(z2, b, a));
-    const double high = ls_fma(z4, g, ls_fma(z2, f, e));
-    return ls_fma(z8, high, low);
-}
-LS_FN double ls_expm1_quick(double z) {
-    return ls_is_near(z) ? z * ls_phi_quick(z) : ls_expm1(z);
 }
 
 // 1 where x is a finite number, else 0.
@@ -119,6 +36,9 @@ template <typename T> LS_FN bool ls_resolved(int n, const T *x) {
     return ls_all_finite(n, x) && !(x[n] > 1);
 }
 
+// A choice of single numbers; ls_where is for loops.
+LS_FN double ls_choose(bool c, double a, double b) { return c ? a : b; }
+
 template <typename T> LS_FN T ls_least(T a, T b) { return a < b ? a : b; }
 template <typename T> LS_FN T ls_largest(T a, T b) { return a > b ? a : b; }
 template <typename T> LS_FN T ls_power2(T x) { return x * x; }
@@ -129,6 +49,11 @@ template <typename T> LS_FN T ls_power4(T x) { return (x * x) * (x * x); }
 
 // Crossings that one instance may make in one step, and points tried per crossing.
 enum { LS_CROSSINGS = 10000, LS_BRACKETS = 200 };
+
+// When a point is believed to be the crossing: how near the last one was, as a part of the step and
+// of the move before. Its error is about the square of that move: less than 2e-11 of the step.
+#define LS_SURE 4e-6
+#define LS_SHRUNK 1e-2
 
 // Bit k of a set, for the first 64 conditions.
 LS_FN bool ls_in(uint64_t set, int k) { return k < 64 && ((set >> k) & 1) != 0; }
@@ -273,8 +198,18 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
             const double close = passive ? 1e6 * near : near;
             b.low_gap = b.last_gap = ls_largest_gap(TESTS, on, before);
             b.high_gap = ls_largest_gap(TESTS, on, after);
+            // The last point and how far it was from the one before.
+            double last = 0, move = trial;
+            bool short_of = false;
             for (int k = 0; k < LS_BRACKETS && b.high - b.low > close; k++) {
-                const double at = ls_between(b, k, close);
+                double at = ls_between(b, k, close);
+                // Interpolation that converges faster than any bisection is believed: beyond the
+                // crossing the search ends, short of it one point is tried a little later.
+                if (short_of) at = ls_least(last + move * move / left + close, b.high);
+                const double moved = at > last ? at - last : last - at;
+                const bool sure = short_of || (moved < LS_SHRUNK * move && moved < LS_SURE * left);
+                last = at;
+                move = moved;
                 cell.step(now, at, x, z);
                 cell.tests(now + at, z, inside);
                 const bool there = ls_crossing(TESTS, Cell::late, before, inside, now_on) > 0;
@@ -282,7 +217,9 @@ LS_FN bool ls_carry(const Cell &cell, double now, double left, double *x) {
                 if (there) {
                     ls_copy(STATES, z, high_states);
                     ls_copy(2 * TESTS, inside, after);
+                    if (sure) break;
                 }
+                short_of = sure && !there && !short_of;
             }
         }
         if (passive) {

@@ -27,20 +27,32 @@ template <typename T> struct LsBits;
 template <> struct LsBits<double> { typedef uint64_t Word; };
 template <> struct LsBits<float> { typedef uint32_t Word; };
 
-// The first instance of a block from i on that is marked by a number other than 0, or its end.
-// Marks are rare, so look at eight at once.
-template <typename T>
-static inline int64_t ls_next_hit(const T *hits, int64_t begin, int64_t i, int64_t end) {
-    const T *h = hits + (i - begin);
-    while (i + 8 <= end && !(ls_bits(h[0]) | ls_bits(h[1]) | ls_bits(h[2]) | ls_bits(h[3]) |
-                             ls_bits(h[4]) | ls_bits(h[5]) | ls_bits(h[6]) | ls_bits(h[7]))) {
-        i += 8;
-        h += 8;
+// The first instance of a block from i on that is marked by all bits, or its end. Marks are rare,
+// so look at several at once.
+template <typename Word>
+static inline int64_t ls_next_hit(const Word *hits, int64_t begin, int64_t i, int64_t end) {
+#if defined(__AVX__)
+    typedef double Doubles __attribute__((vector_size(32)));
+    typedef float Floats __attribute__((vector_size(32)));
+    const int64_t wide = 32 / sizeof(Word);
+    for (; i + wide <= end; i += wide) {
+        int found;
+        if (sizeof(Word) == 8) {
+            Doubles marks;
+            memcpy(&marks, hits + (i - begin), 32);
+            found = __builtin_ia32_movmskpd256(marks);
+        } else {
+            Floats marks;
+            memcpy(&marks, hits + (i - begin), 32);
+            found = __builtin_ia32_movmskps256(marks);
+        }
+        if (found) return i + __builtin_ctz((unsigned)found);
     }
-    while (i < end && !ls_bits(*h)) {
-        i++;
-        h++;
-    }
+#else
+    for (const Word *h = hits + (i - begin); i + 4 <= end && !(h[0] | h[1] | h[2] | h[3]); h += 4)
+        i += 4;
+#endif
+    while (i < end && !hits[i - begin]) i++;
     return i;
 }
 
