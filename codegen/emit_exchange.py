@@ -51,6 +51,11 @@ class ExchangeText:
             found.append(int(not uniform(steps)))
         return found
 
+    def ring_ports(self) -> list[int]:
+        """Return the number of the port that each ring's events come from."""
+        in_rings = [d for d in self.program.deliveries if d.name in self.rings]
+        return [self.text.ports[d.source, d.port] for d in in_rings]
+
     # --- sending -------------------------------------------------------------------------------
 
     def send_cases(self, deliveries: Iterable[Delivery], *, record: bool) -> list[str]:
@@ -98,7 +103,8 @@ class ExchangeText:
         if self.program.exact_events:
             number = self.program.deliveries.index(delivery)
             due = f"time + m.{name}_delays[k]"
-            return [f"{loop} ls_heap_push(s, {{{due}, 0, 0, k, {number}, 0}});"]
+            port = self.text.ports[delivery.source, delivery.port]
+            return [f"{loop} ls_heap_push(s, {{{due}, 0, 0, k, {number}, 0}}, {port});"]
         if name not in self.rings:
             return [f"{loop} {self.call(delivery)}"]
         ring = self.rings[name]
@@ -130,7 +136,7 @@ class ExchangeText:
                     "{",
                     f"    LsRing &r = s.rings[{self.rings[delivery.name]}];",
                     "    const int64_t slot = s.step % r.slots;",
-                    "    for (int64_t n = 0; n < r.sizes[slot]; n++) {",
+                    "    for (int64_t n = 0; n < r.sizes[slot] && s.error == LS_OK; n++) {",
                 ]
             )
             if uniform(delivery.delay_steps):

@@ -34,6 +34,7 @@ from .program import (
     Function,
     Layout,
     Program,
+    most_events,
 )
 from .templates import render
 
@@ -150,6 +151,7 @@ class _Emitter:
             functions=functions,
             tables=[self.advance_table(listed) for listed in self.program.advance_lists],
             advance_root=f"{self.advance_name(self.program.root)}(0)",
+            most_events=most_events(self.program, FEWEST),
         )
         return text, tuple(self.buffers())
 
@@ -514,7 +516,7 @@ class _Emitter:
         }
 
     def delivery_lines(self, delivery: Delivery) -> list[str]:
-        name = delivery.name
+        name, number_of = delivery.name, self.program.deliveries.index(delivery)
         handler = self.handler(delivery.target, delivery.handler)
         loop = f"for k in range({name}_starts[i], {name}_starts[i + 1]):"
         target = f"{name}_targets[k]"
@@ -523,7 +525,7 @@ class _Emitter:
             one_by_one = [
                 loop,
                 f"    delay = {name}_delays[k]",
-                f"    if delay > 0.0: push(event_time + delay, {handler}, {target})",
+                f"    if delay > 0.0: push(event_time + delay, {handler}, {target}, {number_of})",
                 f"    else: {handler}({target})",
             ]
         else:
@@ -534,8 +536,9 @@ class _Emitter:
             many = [
                 f"for first, last, delay in runs(all_{name}_delays[start:stop]):",
                 f"    targets = all_{name}_targets[start + first:start + last]",
-                f"    if delay > 0.0: push(event_time + delay, arrive_{name}, targets)",
-                f"    else: arrive_{name}(targets)",
+                f"    arrive, due = arrive_{name}, event_time + delay",
+                f"    if delay > 0.0: push(due, arrive, targets, {number_of})",
+                "    else: arrive(targets)",
             ]
         else:
             many = [f"arrive_{name}(all_{name}_targets[start:stop])"]
@@ -547,6 +550,9 @@ class _Emitter:
             *(f"    {line}" for line in many),
         ]
 
+
+#: Pending events that are not yet too many: Python takes microseconds for each.
+FEWEST = 1 << 18
 
 _DEEPER = [
     "depth += 1",

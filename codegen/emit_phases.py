@@ -15,12 +15,20 @@ from .located import CROSSED, TURNING
 from .lower_phases import CLOCK, OLD, VERSION
 from .ownership import Access, Ownership, meetings, threaded
 from .print_c import identifier, number
-from .program import BufferName, Flag, Function, Layout, Phase, Program, half_in_ms
+from .program import (
+    BufferName,
+    Flag,
+    Function,
+    Layout,
+    Phase,
+    Program,
+    half_in_ms,
+    most_events,
+)
 from .templates import render
 from .vector_loops import BLOCK, Loops, Stage, shared_part, staged
 
-#: Events without delay that one step may exchange before they count as going in a circle.
-EVENT_LIMIT = 1_000_000_000
+#: Events at exact times that one step may exchange before they count as going in a circle.
 ROUND_LIMIT = 10_000_000
 
 #: Events that a kernel can count of one port of one instance: the counts are bytes.
@@ -87,13 +95,15 @@ class _Emitter:
             step_lines=step_lines,
             ring_slots=", ".join(map(str, self.events.ring_slots)) or "0",
             ring_single=", ".join(map(str, self.events.ring_single())) or "0",
+            ring_ports=", ".join(map(str, self.events.ring_ports())) or "0",
             ring_count=len(self.events.ring_slots),
+            most_events=most_events(self.program),
             threaded=self.owned is not None,
             # Whether threads ever meet inside a chunk of steps.
             meets=any("ls_meet" in line for line in step_lines),
             **self.team_lines(),
             columns=len(self.program.columns),
-            event_limit=EVENT_LIMIT if not self.program.exact_events else ROUND_LIMIT,
+            round_limit=ROUND_LIMIT,
             exact_events=self.program.exact_events,
             cell_lines=self.text.cell_lines(),
             carry_lines=self.carry_lines(),

@@ -42,6 +42,7 @@ from .program import (
     Propagate,
     Pull,
     narrow,
+    sending_ports,
     slope_name,
 )
 from .templates import render
@@ -255,11 +256,7 @@ class KernelText:
         }
         self.buffers: list[BufferName] = []
         self.fields: list[str] = []
-        ports: list[tuple[str, str]] = sorted(
-            {(d.source, d.port) for d in program.deliveries}
-            | {(p.population, p.port) for p in program.ports}
-        )
-        self.ports = {key: n for n, key in enumerate(ports)}
+        self.ports = {key: n for n, key in enumerate(sending_ports(program))}
 
     # --- names -----------------------------------------------------------------------------
 

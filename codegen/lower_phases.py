@@ -265,11 +265,14 @@ class _Lowering:
 
     def deliveries(self) -> list[Delivery]:
         found: list[Delivery] = []
-        step = self.network.settings.step
+        settings = self.network.settings
+        last = step_count(settings.length, settings.step)
         for number, projection in enumerate(self.network.projections):
             made = by_target(delivery_of(self.network, projection, f"d{number}"))
             assert made.delays is not None
-            steps = np.floor(made.delays / step + 0.5).astype(np.int64)
+            rounded = np.floor(made.delays / settings.step + 0.5)
+            # What is due after the run needs no room on the way.
+            steps = np.minimum(rounded, last + 1).astype(np.int64)
             kept = made.delays if self.exact_events else None
             found.append(replace(made, delay_steps=steps, delays=kept))
         return found

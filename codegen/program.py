@@ -286,6 +286,23 @@ def narrow(program: Program, delivery: str) -> bool:
     return program.layout(found.target).size <= 1 << 16
 
 
+def sending_ports(program: Program) -> tuple[tuple[str, str], ...]:
+    """Return (population, port) of all ports whose events go somewhere, in order."""
+    found = {(d.source, d.port) for d in program.deliveries}
+    return tuple(sorted(found | {(p.population, p.port) for p in program.ports}))
+
+
+def most_events(program: Program, least: int = 1 << 22) -> int:
+    """Return how many events a list may hold before they count as multiplying without end.
+
+    A list holds what is sent in one step, or due in one: seldom more than an event per connection
+    or instance. So `least` plus 16 of each is far from any network that settles, and what it
+    takes of memory is small or in proportion to the network's own.
+    """
+    connections = sum(len(delivery.targets) for delivery in program.deliveries)
+    return least + 16 * (connections + sum(layout.size for layout in program.layouts))
+
+
 def slope_name(current: str) -> str:
     """Return the name of the derivative of a cable's current by its potential."""
     return f"{current}__slope"

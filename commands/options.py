@@ -42,6 +42,8 @@ def overrides_of(
                 ctx=context,
                 param=parameter,
             )
+        if path.strip() in overrides:
+            raise click.BadParameter(f"{path.strip()} is set twice", ctx=context, param=parameter)
         overrides[path.strip()] = value.strip()
     return overrides
 

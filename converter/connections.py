@@ -140,7 +140,7 @@ class ConnectionBuilder(EndpointFinder):
             self.faults.error(f"{builder.node.type.name!r} has no parameter {name!r}", part.place)
             return np.zeros(builder.rows)
         delays = np.array(np.broadcast_to(np.asarray(value, float), builder.rows))
-        early = np.flatnonzero(delays < 0)
+        early = np.flatnonzero(~(delays >= 0))
         if early.size:
             self.faults.error(
                 f"a delay of {delays[early[0]]:g} s is negative: events arrive after they are sent",

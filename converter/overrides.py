@@ -65,6 +65,27 @@ def check_overrides(model: Model, overrides: Sequence[tuple[str, str]]) -> None:
                     )
 
 
+def check_once(
+    model: Model,
+    overrides: Sequence[tuple[str, str]],
+    varied: Sequence[tuple[str, Sequence[float]]],
+) -> None:
+    """Raise `UsageError` where two of the paths name the same parameter of a component."""
+    paths = [*(path for path, _ in overrides), *(path for path, _ in varied)]
+    given: dict[tuple[int, str], int] = {}
+    for number, path in enumerate(paths):
+        *bits, name = path.split("/")
+        if not bits or not all(bits):
+            continue  # said where it is read
+        for top in model.order:
+            for component in reached(top, bits):
+                before = given.setdefault((id(component), name), number)
+                if before != number:
+                    raise UsageError(
+                        f"{name!r} of one component is set twice: by {paths[before]} and by {path}"
+                    )
+
+
 def reached(component: Component, bits: Sequence[str]) -> Iterator[Component]:
     """Yield every component that `bits` names from `component` down, by the rule of `_ways`."""
     parts = [part for _, _, part in component.parts if isinstance(part, Component)]

@@ -33,6 +33,7 @@ from ..converter.network import (
 )
 from ..errors import MissingTool, NumericalError, UsageError
 from .jacobian import Jacobian
+from .native import too_many
 from .numpy_functions import functions
 
 #: Relative tolerance of the converged solution.
@@ -58,6 +59,9 @@ HALVINGS = 60
 
 #: Events and conditions at one moment before they count as going in a circle.
 CIRCLE = 10_000
+
+#: Pending events that are not yet too many: each may cost a stop of the integration.
+FEWEST = 1 << 14
 
 #: Values of states that are interpolated at once for the record.
 MOST_VALUES = 1_000_000
@@ -122,6 +126,8 @@ class AdaptiveRun:
         for number, projection in enumerate(self.network.projections):
             key = (projection.source, projection.port)
             self.outgoing.setdefault(key, []).append((number, projection))
+        connections = sum(len(p.source_index) for p in self.network.projections)
+        self.most_events = FEWEST + 16 * connections
         self.pending: list[tuple[float, int, Projection, int]] = []
         self.sequence = 0
         self.found: list[list[float]] = [[] for _ in program.ports]
@@ -350,6 +356,8 @@ class AdaptiveRun:
                 instance,
             ):
                 self.found[number].append(self.t)
+        if len(self.pending) > self.most_events:
+            raise too_many(population.name, port, self.t)
         for _, projection in self.outgoing.get((population.name, port), ()):
             for k in np.flatnonzero(projection.source_index == instance):
                 due = self.t + float(projection.delay[k])

@@ -162,7 +162,7 @@ def raise_faults(program: Program, run: Run, begin: int) -> None:
     if run.deep:
         raise NumericalError(
             f"events without delay go round in a circle at t >= {begin * program.step:g} s; "
-            "give one of the connections a delay"
+            "give one of the connections a delay of a step or more"
         )
     if run.event_size > run.event_room:
         raise NumericalError(

@@ -15,6 +15,7 @@ from ..codegen.program import (
     CollectList,
     Layout,
     Program,
+    most_events,
     recorded_ranges,
 )
 from ..codegen.random_numbers import JavaRandom
@@ -46,10 +47,11 @@ class State(ctypes.Structure):
         ("event_ports", ctypes.POINTER(ctypes.c_int64)),
         ("event_size", ctypes.c_int64),
         ("event_room", ctypes.c_int64),
+        ("most_events", ctypes.c_int64),
     ]
 
 
-OK, NOT_FINITE, TOO_DEEP, NO_MEMORY = range(4)
+OK, NOT_FINITE, TOO_DEEP, NO_MEMORY, TOO_MANY = range(5)
 
 
 class NativeRun:
@@ -72,6 +74,7 @@ class NativeRun:
         self.library.ls_free.argtypes = [ctypes.c_void_p]
         self.state = State()
         self.state.random = random_state
+        self.state.most_events = most_events(program)
         self.arrays = [self.array(name) for name in names]
         self.pointers = (ctypes.c_void_p * max(1, len(self.arrays)))(
             *(array.ctypes.data for array in self.arrays)
@@ -133,6 +136,9 @@ class NativeRun:
             )
         if self.state.error == TOO_DEEP:
             raise too_deep(self.state.t)
+        if self.state.error == TOO_MANY:
+            delivery = self.program.deliveries[self.state.error_population]
+            raise too_many(delivery.source, delivery.port, self.state.t)
         if self.state.error == NO_MEMORY:
             raise NumericalError("there is no memory left for pending events")
         return done
@@ -188,7 +194,16 @@ def too_deep(time: float) -> NumericalError:
     """Return the error of events that never end."""
     return NumericalError(
         f"events without delay go round in a circle at t = {time:g} s; "
-        "give one of the connections a delay"
+        "give one of the connections a delay of a step or more"
+    )
+
+
+def too_many(population: str, port: str, time: float) -> NumericalError:
+    """Return the error of events of which each leads to more than one other."""
+    return NumericalError(
+        f"events multiply without end: at t = {time:g} s more of {port!r} of {population!r} are on "
+        "their way than can be followed, each leading to several others; connect fewer instances, "
+        "or let one that has just sent an event send none for a while"
     )
 
 

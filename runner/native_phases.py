@@ -8,10 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ..codegen.program import BufferName, Program, narrow, recorded_ranges
+from ..codegen.program import BufferName, Program, narrow, recorded_ranges, sending_ports
 from ..converter.network import Array
 from ..errors import NumericalError
-from .native import NO_MEMORY, NOT_FINITE, TOO_DEEP, cable_array, not_finite
+from .native import (
+    NO_MEMORY,
+    NOT_FINITE,
+    TOO_DEEP,
+    TOO_MANY,
+    cable_array,
+    not_finite,
+    too_deep,
+    too_many,
+)
 from .threads import Threads
 
 
@@ -138,10 +147,10 @@ class NativePhases:
             instance = int(self.state.error_instance)
             raise not_finite(layout, variable, instance, self.state.t)
         if self.state.error == TOO_DEEP:
-            raise NumericalError(
-                f"events without delay go round in a circle at t = {self.state.t:g} s; "
-                "give one of the connections a delay"
-            )
+            raise too_deep(self.state.t)
+        if self.state.error == TOO_MANY:
+            population, port = sending_ports(self.program)[self.state.error_population]
+            raise too_many(population, port, self.state.t)
         if self.state.error == NO_MEMORY:
             raise NumericalError("there is no memory left for pending events")
 

@@ -37,6 +37,10 @@ class TooDeepError(Exception):
     """Events without delay go round in a circle."""
 
 
+class TooManyError(Exception):
+    """Events multiply without end; the argument is the number of the delivery that did."""
+
+
 # --- numbers of one instance -------------------------------------------------------------
 
 
@@ -423,6 +427,7 @@ def functions() -> dict[str, object]:
         heappush,
         heappop,
         TooDeepError,
+        TooManyError,
     )
     return {f.__name__: f for f in found} | {
         "math": math,

@@ -21,6 +21,7 @@ from ..codegen.program import (
     Program,
     RecordedColumn,
     half_in_ms,
+    most_events,
     recorded_ranges,
     slope_name,
 )
@@ -28,7 +29,7 @@ from ..codegen.random_numbers import uniform
 from ..converter.evaluate import phi
 from ..converter.network import Array, Index
 from ..errors import InternalError, NumericalError, UsageError
-from .native import not_finite, too_deep
+from .native import not_finite, too_deep, too_many
 from .numpy_cables import CableSolver
 from .numpy_functions import ALL, Chosen, all_flow, functions
 
@@ -38,8 +39,8 @@ NOBODY: Index = np.zeros(0, dtype=np.int64)
 #: Crossings of one instance in one step, and points tried per crossing (lemsmith_kernels.h).
 CROSSINGS, BRACKETS = 10_000, 200
 
-#: Events without delay that one step may exchange before they count as going in a circle.
-EVENT_LIMIT = 1_000_000
+#: Events of one step that are not yet too many: Python takes tens of microseconds for each.
+FEWEST = 1 << 12
 
 
 class NumpyPhases:
@@ -86,6 +87,7 @@ class NumpyPhases:
         self.counters = [np.zeros(layout.size, dtype=np.uint64) for layout in program.layouts]
         self.lists = {listed.name: listed for listed in program.collect_lists}
         self.noted: list[tuple[str, str, int, float]] = []
+        self.most_events = most_events(program, FEWEST)
         self.crossing: dict[int, Index] = {}
         self.rings: list[dict[int, list[Index]]] = [{} for _ in program.deliveries]
         self.found: list[list[float]] = [[] for _ in program.ports]
@@ -288,7 +290,7 @@ class NumpyPhases:
 
     def send(self) -> None:
         """Exchange the events noted by kernels, and those that they lead to at once."""
-        at = 0
+        at, before = 0, len(self.noted)
         while at < len(self.noted):
             population, port, instance, time = self.noted[at]
             for number in self.recorded.get((population, port), {}).get(instance, ()):
@@ -306,7 +308,8 @@ class NumpyPhases:
                     else:
                         self.handle(delivery, chosen)
             at += 1
-            if at > EVENT_LIMIT:
+            # What came since are answers to events without delay.
+            if len(self.noted) > max(self.most_events, 2 * before):
                 raise too_deep(self.t)
         self.noted.clear()
 
@@ -315,6 +318,8 @@ class NumpyPhases:
         for n, delivery in enumerate(self.program.deliveries):
             for rows in self.rings[n].pop(self.done, ()):
                 self.handle(delivery, rows)
+                if len(self.noted) > self.most_events:
+                    raise too_many(delivery.target, self.noted[-1][1], self.t)
 
     def handle(self, delivery: Delivery, rows: Index) -> None:
         """Let connections `rows` act on their targets, one event per target at a time."""

@@ -13,8 +13,8 @@ from ..codegen.program import DEPTH_LIMIT, BufferName, Program, recorded_ranges
 from ..codegen.random_numbers import JavaRandom
 from ..converter.network import Array, Index
 from ..errors import UsageError
-from .native import not_finite, too_deep
-from .numpy_functions import Attached, TooDeepError, functions
+from .native import not_finite, too_deep, too_many
+from .numpy_functions import Attached, TooDeepError, TooManyError, functions
 
 #: Python calls inside one another that an event without delay may need, and some for the rest.
 FRAMES = 4 * DEPTH_LIMIT + 1000
@@ -135,6 +135,9 @@ class NumpyRun:
                 done = self.step(steps, rows)
         except TooDeepError:
             raise too_deep(self.time) from None
+        except TooManyError as error:
+            delivery = self.program.deliveries[error.args[0]]
+            raise too_many(delivery.source, delivery.port, self.time) from None
         if done < steps:
             self.raise_not_finite()
         return done

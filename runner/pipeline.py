@@ -81,11 +81,12 @@ def translate(request: Request) -> tuple[Plan, tuple[Path, ...]]:
 
 def resolved(document: Document, request: Request, faults: Faults | None = None) -> Model:
     """Return the model of `document` with what the request overrides; raises every fault."""
-    from ..converter.overrides import check_overrides, overridden
+    from ..converter.overrides import check_once, check_overrides, overridden
     from ..converter.resolve import resolve
 
     model = resolve(overridden(document, request.overrides), faults)
     check_overrides(model, request.overrides)
+    check_once(model, request.overrides, request.varied)
     if faults is not None:
         faults.raise_errors()
     return model

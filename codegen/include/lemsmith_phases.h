@@ -56,12 +56,12 @@ static inline int64_t ls_next_hit(const Word *hits, int64_t begin, int64_t i, in
     return i;
 }
 
-enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3 };
+enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3, LS_TOO_MANY = 4 };
 
 // Events of one projection on their way: a slot of a ring for every step of delay. An item is a
 // source, whose connections all have the same delay, or (`single`) one connection.
 struct LsRing {
-    int64_t slots, single;
+    int64_t slots, single, port;
     int64_t *sizes, *rooms;
     int32_t **items;
 };
@@ -109,6 +109,7 @@ struct LsPhases {
     int64_t rank;
     LsTeam *team;
     int64_t patience, failed;
+    int64_t most_events;     // that any one list of events may hold
 };
 
 static inline bool ls_grow(void **array, int64_t room, size_t size) {
@@ -118,9 +119,18 @@ static inline bool ls_grow(void **array, int64_t room, size_t size) {
     return true;
 }
 
+// Tell whether a list of events of `port` has to end here: events multiply without end.
+static inline bool ls_too_many(LsPhases &s, int64_t size, int64_t port) {
+    if (size < s.most_events) return false;
+    s.error = LS_TOO_MANY;
+    s.error_population = port;
+    return true;
+}
+
 static inline void ls_note(LsPhases &s, int32_t port, int64_t instance, double time) {
     LsNoted &noted = s.noted[s.filling];
     if (noted.size == noted.room) {
+        if (ls_too_many(s, noted.size, port)) return;
         int64_t room = noted.room ? 2 * noted.room : 1024;
         if (!ls_grow((void **)&noted.ports, room, sizeof(int32_t)) ||
             !ls_grow((void **)&noted.instances, room, sizeof(int32_t)) ||
@@ -180,8 +190,10 @@ static inline bool ls_before(const LsEvent &a, const LsEvent &b) {
     return a.count < b.count;
 }
 
-static inline void ls_heap_push(LsPhases &s, LsEvent event) {
+// `port` is the one that an event on its way was sent from.
+static inline void ls_heap_push(LsPhases &s, LsEvent event, int64_t port) {
     if (s.heap_size == s.heap_room) {
+        if (ls_too_many(s, s.heap_size, port)) return;
         int64_t room = s.heap_room ? 2 * s.heap_room : 256;
         if (!ls_grow((void **)&s.heap, room, sizeof(LsEvent))) {
             s.error = LS_NO_MEMORY;
@@ -213,6 +225,7 @@ static inline void ls_ring_push(LsPhases &s, int64_t ring, int64_t due, int64_t 
     LsRing &r = s.rings[ring];
     int64_t slot = due % r.slots;
     if (r.sizes[slot] == r.rooms[slot]) {
+        if (ls_too_many(s, r.sizes[slot], r.port)) return;
         int64_t room = r.rooms[slot] ? 2 * r.rooms[slot] : 64;
         if (!ls_grow((void **)&r.items[slot], room, sizeof(int32_t))) {
             s.error = LS_NO_MEMORY;
@@ -224,7 +237,7 @@ static inline void ls_ring_push(LsPhases &s, int64_t ring, int64_t due, int64_t 
 }
 
 static inline void ls_make_rings(LsPhases &s, const int64_t *slots, const int64_t *single,
-                                 int64_t count) {
+                                 const int64_t *ports, int64_t count) {
     if (s.rings || !count) return;
     s.rings = (LsRing *)calloc((size_t)count, sizeof(LsRing));
     s.ring_count = s.rings ? count : 0;
@@ -232,6 +245,7 @@ static inline void ls_make_rings(LsPhases &s, const int64_t *slots, const int64_
     for (int64_t r = 0; r < s.ring_count; r++) {
         s.rings[r].slots = slots[r];
         s.rings[r].single = single[r];
+        s.rings[r].port = ports[r];
         s.rings[r].sizes = (int64_t *)calloc((size_t)slots[r], sizeof(int64_t));
         s.rings[r].rooms = (int64_t *)calloc((size_t)slots[r], sizeof(int64_t));
         s.rings[r].items = (int32_t **)calloc((size_t)slots[r], sizeof(int32_t *));

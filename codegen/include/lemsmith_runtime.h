@@ -18,7 +18,7 @@ static inline double ls_factorial(double x) {
     return product;
 }
 
-enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3 };
+enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3, LS_TOO_MANY = 4 };
 
 // Where a run stands; the caller keeps it between calls.
 struct LsState {
@@ -35,6 +35,7 @@ struct LsState {
     double *event_times;
     int64_t *event_ports;
     int64_t event_size, event_room;
+    int64_t most_events;  // that may be pending, or be delivered in one step
 };
 
 static inline bool ls_grow(void **array, int64_t room, size_t size) {
@@ -79,8 +80,18 @@ static inline void ls_swap(LsState &s, int64_t a, int64_t b) {
     }
 }
 
+// Note that events of projection `handler` multiply without end.
+static inline void ls_too_many(LsState &s, int64_t handler) {
+    s.error = LS_TOO_MANY;
+    s.error_population = handler;
+}
+
 static inline void ls_push(LsState &s, double due, int64_t handler, int64_t target) {
     if (s.queue_size == s.queue_room) {
+        if (s.queue_size >= s.most_events) {
+            ls_too_many(s, handler);
+            return;
+        }
         int64_t room = s.queue_room ? 2 * s.queue_room : 1024;
         if (!ls_grow((void **)&s.queue_due, room, sizeof(double)) ||
             !ls_grow((void **)&s.queue_handlers, room, sizeof(int64_t)) ||

@@ -299,13 +299,14 @@ static inline void ls_regroup(LsTeam &team, int64_t count, const LsWork &work) {
             s = team.members[rank] = (LsPhases *)calloc(1, sizeof(LsPhases));
             if (!s) break;
             const int64_t rings = first.ring_count;
-            int64_t *slots = (int64_t *)malloc(sizeof(int64_t) * (size_t)(2 * rings + 1));
+            int64_t *slots = (int64_t *)malloc(sizeof(int64_t) * (size_t)(3 * rings + 1));
             if (!slots) s->error = LS_NO_MEMORY;
             for (int64_t r = 0; slots && r < rings; r++) {
                 slots[r] = first.rings[r].slots;
                 slots[rings + r] = first.rings[r].single;
+                slots[2 * rings + r] = first.rings[r].port;
             }
-            if (slots) ls_make_rings(*s, slots, slots + rings, rings);
+            if (slots) ls_make_rings(*s, slots, slots + rings, slots + 2 * rings, rings);
             free(slots);
             if (s->error != LS_OK) {  // there is no memory for one more: go on with fewer
                 ls_free_phases(*s);
@@ -337,6 +338,7 @@ static inline void ls_regroup(LsTeam &team, int64_t count, const LsWork &work) {
         s.clock = first.clock;
         s.seed = first.seed;
         s.sent = first.sent;
+        s.most_events = first.most_events;
         s.error = first.error;
         s.filling = 0;
         s.noted[0].size = s.noted[0].seen = 0;

@@ -174,11 +174,18 @@ def test_a_generator_s_state_has_48_bits(state):
         java_state(generator)
 
 
+@pytest.mark.parametrize("delay", ["1e12 s", "1e300 s"])
+def test_an_event_due_after_the_run_takes_no_room(backend, delay):
+    recording = lemsmith.run(CIRCLE.format(sent="", delay=delay), backend=backend)
+    assert recording["a/n"][-1] == 1
+
+
 @needs_compiler
 @pytest.mark.parametrize("backend", ["cpp", "cuda-on-host"])
 def test_a_delay_too_long_for_the_memory_is_told_by_the_default_method_too(backend):
-    text = CIRCLE.format(sent="", delay="1e12 s")
+    request = made(CIRCLE.format(sent="", delay="9e7 s"), backend=backend, length="9.5e7 s")
+    plan, _ = translate(request)
     with pytest.raises(NumericalError, match="no memory left for pending events"):
-        lemsmith.run(text, backend=backend)
+        backend_of(backend).start(plan, request).initial_row()
     gc.collect()  # what did not get its memory is given back, and nothing is lost by it
     assert lemsmith.run(CIRCLE.format(sent="", delay="0.3 ms"), backend=backend)["a/n"][-1] > 1

@@ -91,6 +91,14 @@ def test_what_cannot_vary_is_refused_by_name(path, values, said):
         run(model(SETS), varied={path: values})
 
 
+def test_a_parameter_is_set_once():
+    values = {"cell/C": [1e-11] * SETS}
+    with pytest.raises(UsageError, match="'C' of one component is set twice: by cell/C and by c"):
+        run(model(SETS), varied=values, overrides={"cell/C": "20 pF"})
+    with pytest.raises(UsageError, match="set twice: by cell/ks/erev and by ks/erev"):
+        run(model(SETS), overrides={"cell/ks/erev": "-75 mV", "ks/erev": "-80 mV"})
+
+
 MARKED = """<ComponentType name="marked" extends="pulseGenerator">
 <Parameter name="mark" dimension="none"/>DERIVED</ComponentType>"""
 
