@@ -43,24 +43,3 @@ def fault_bits(program: Program) -> FaultBits:
     variables = max((len(layout.checked) for layout in program.layouts), default=1)
     instances = max((layout.size for layout in program.layouts), default=1)
     return FaultBits(max(1, variables.bit_length()), max(1, instances.bit_length()))
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Recorded columns of one variable: which instances, and to which columns."""
-
-    population: str
-    variable: str
-    instances: tuple[int, ...]
-    columns: tuple[int, ...]
-
-
-def column_groups(program: Program) -> tuple[Column, ...]:
-    """Return the recorded columns, variable by variable."""
-    found: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for n, column in enumerate(program.columns):
-        found.setdefault((column.population, column.variable), []).append((column.instance, n))
-    return tuple(
-        Column(population, variable, tuple(i for i, _ in items), tuple(n for _, n in items))
-        for (population, variable), items in found.items()
-    )

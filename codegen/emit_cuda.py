@@ -12,7 +12,7 @@ import re
 
 from ..converter.network import Assign
 from ..errors import InternalError, UsageError
-from .cuda_program import BLOCK, column_groups, fault_bits
+from .cuda_program import BLOCK, fault_bits
 from .device_events import Events, Keys, events_of, reach, sums_of
 from .device_order import OWN, Operation, in_order
 from .emit_cuda_exchange import CudaExchangeText
@@ -29,6 +29,7 @@ from .program import (
     half_in_ms,
     slope_name,
 )
+from .recorded_columns import column_groups
 from .templates import render
 
 CUDA = Dialect(

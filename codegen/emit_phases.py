@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..converter.expressions import Name
@@ -25,6 +26,7 @@ from .program import (
     half_in_ms,
     most_events,
 )
+from .recorded_columns import Column, column_groups, column_loop
 from .templates import render
 from .vector_loops import BLOCK, Loops, Stage, shared_part, staged
 
@@ -521,19 +523,25 @@ class _Emitter:
 
     def record_lines(self) -> list[str]:
         lines: list[str] = []
-        for n, c in enumerate(self.program.columns):
-            layout = self.layouts[c.population]
-            derived = c.variable in layout.published or c.variable not in layout.variables
-            value = (
-                f"{self.text.value_name(c.population, c.variable)}(m, s, {c.instance})"
-                if derived
-                else f"m.{self.text.variable(layout, c.variable)}[{c.instance}]"
-            )
-            mine = ""
-            if self.owned is not None:
-                mine = f"if (ls_mine(s, {self.number[c.population]}, {c.instance})) "
-            lines.append(f"{mine}row[{n}] = (double){value};")
+        for column in column_groups(self.program):
+            layout = self.layouts[column.population]
+            loop = column_loop(column, self.recorded(column, layout), self.condition(layout))
+            lines.extend(loop)
         return lines
+
+    def recorded(self, column: Column, layout: Layout) -> Callable[[str], str]:
+        """Return what writes the recorded value of an instance."""
+        if column.variable in layout.published or column.variable not in layout.variables:
+            name = self.text.value_name(column.population, column.variable)
+            return lambda at: f"{name}(m, s, {at})"
+        name = self.text.variable(layout, column.variable)
+        return lambda at: f"m.{name}[{at}]"
+
+    def condition(self, layout: Layout) -> Callable[[str], str]:
+        """Return what writes the condition that this thread owns an instance."""
+        if self.owned is None:
+            return lambda _: ""
+        return lambda at: f"if (ls_mine(s, {self.number[layout.name]}, {at})) "
 
     def fault_lines(self) -> list[str]:
         lines: list[str] = []

@@ -28,6 +28,7 @@ from .program import (
     Propagate,
     Pull,
 )
+from .recorded_columns import column_groups, column_loop
 from .templates import render
 
 
@@ -318,10 +319,11 @@ class _Emitter:
     # --- recording -------------------------------------------------------------------------
 
     def record_lines(self) -> list[str]:
-        return [
-            f"row[{n}] = m.{self.variable(self.layouts[c.population], c.variable)}[{c.instance}];"
-            for n, c in enumerate(self.program.columns)
-        ]
+        lines: list[str] = []
+        for column in column_groups(self.program):
+            name = self.variable(self.layouts[column.population], column.variable)
+            lines += column_loop(column, f"m.{name}[{{}}]".format, lambda _: "")
+        return lines
 
     def finite_lines(self) -> list[str]:
         lines: list[str] = []

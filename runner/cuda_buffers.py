@@ -7,9 +7,10 @@ import ctypes
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codegen.cuda_program import column_groups, fault_bits
+from ..codegen.cuda_program import fault_bits
 from ..codegen.device_events import by_delay, events_of, scale_of
 from ..codegen.program import BufferName, Program, half_in_ms, recorded_ranges
+from ..codegen.recorded_columns import column_groups
 from ..errors import InternalError, NumericalError
 from .native import cable_array, not_finite
 
