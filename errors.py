@@ -157,8 +157,8 @@ def render(fault: Fault, line: str | None) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Return a hint with the known name nearest to `name`, if one is near."""
-    near = get_close_matches(name, list(known), n=1)
+    """Return a hint with the known name nearest to `name` and not itself, if one is near."""
+    near = get_close_matches(name, [each for each in known if each != name], n=1)
     return f"did you mean {near[0]!r}?" if near else None
 
 

@@ -196,6 +196,8 @@ def locate(instances: Instances, symbols: Symbols, path: str) -> Found | str:
         node = through(node)
         kind = symbols.holds(node, name)
     if kind is None:
+        if name in node.type.exposures:
+            return f"{node.type.name!r} exposes {name!r}, but says nowhere what it is"
         known = [*node.type.exposures, *node.values]
         near = did_you_mean(name, known)
         extra = f"; {near}" if near else f"; it has {', '.join(sorted(set(known))) or 'nothing'}"

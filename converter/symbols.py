@@ -268,8 +268,11 @@ class Symbols:
 
     def seen(
         self, group: Group, holder: Node, name: str, kind: str, via: Group | None = None
-    ) -> Expression:
-        """Return a value that `holder` holds, as an expression of `group`'s symbols."""
+    ) -> Expression | None:
+        """Return a value that `holder` holds, as an expression of `group`'s symbols.
+
+        What `holder` itself requires is None where nothing above it supplies it.
+        """
         home = self.scope(holder.group)
         if kind == "parameter":
             value = holder.values[name]
@@ -280,9 +283,7 @@ class Symbols:
             return self._parameter_copy(group, holder, name, via)
         symbol = self._symbol(holder, name, kind)
         if symbol is None:
-            above = self.above(holder, name)
-            assert above is not None
-            return above
+            return self.above(holder, name)
         if holder.group is group:
             return Name(symbol)
         return self._read(group, holder.group, symbol, via)
@@ -367,10 +368,13 @@ def _is_ancestor(group: Group, other: Group) -> bool:
 def unknown(symbols: Symbols, node: Node, name: str, what: str) -> None:
     """Note that `node` needs `name` and nobody supplies it."""
     known = sorted({n for holder in _chain(node) for n in (*holder.values, *holder.type.exposures)})
+    empty = next((h.type.name for h in _chain(node)[1:] if name in h.type.exposures), None)
     symbols.faults.error(
         f"{what} of {node.id or node.type.name!r} needs {name!r}, which nothing around it supplies",
         node.place,
-        did_you_mean(name, known) or f"give it a parent that has {name!r}",
+        f"{empty!r} exposes it, but says nowhere what it is"
+        if empty
+        else did_you_mean(name, known) or f"give it a parent that has {name!r}",
     )
 
 
