@@ -56,6 +56,10 @@ HEAD = """\
 `passes/test_fold_constants.py` | one number where all instances share it |
 | populations that differ in values alone are one | `passes/merge_alike.py` | \
 `passes/test_merge_alike.py` | |
+| densities of one channel on one cable are one population | `passes/merge_spread.py` | \
+`passes/test_merge_spread.py` | not where more than three numbers differ |
+| what is spread over compartments is summed in stretches | `attached_runs.py` | \
+`test_attached_runs.py` | |
 | singularities get their limit | `passes/guard_singularities.py` | \
 `passes/test_guard_singularities.py` | |
 | linear synapses of one kind on one cell are one | `passes/lump_synapses.py` | \
@@ -66,8 +70,8 @@ HEAD = """\
 Rotter and Diesmann 1999 |
 | gates and other conditionally linear states go exponentially | `methods/exponential.py` | \
 `test_one_step_methods.py` | Rush and Larsen 1978 |
-| half steps of a splitting that follow one another are one | `lower_phases.py` | \
-`test_one_step_methods.py` | |
+| half steps of a splitting that follow one another are one | `lower_phases.py`, \
+`cable_gates.py` | `test_one_step_methods.py`, `test_lower_cable.py` | |
 | the step's length is a number | `lower_phases.py` | `test_lower_phases.py` | so decays over a \
 step are constants |
 | a derived variable is evaluated once per state of what it depends on | `body.py` | \
@@ -80,7 +84,7 @@ step are constants |
 Not there: tables of rates (vectorised exponentials leave them little to win); removal of states
 that nobody reads; one division shared by several gates of a cell. Under `jlems` equations keep
 their order and only populations that differ in values alone are merged; methods for
-`compartments` fold and guard.
+`compartments` merge densities, fold and guard.
 """
 
 

@@ -140,6 +140,7 @@ class _Emitter:
             *self.finite_lines(function, layout, loops),
         ]
         every = [*lines, *stages]
+        run_cursors, run_sums = self.text.run_lines(own)
         now = "s.t + dt" if function.name.startswith("advance") else "s.t"
         first, last = ("from", "to") if self.owned is not None else ("0", str(layout.size))
         block = []
@@ -166,9 +167,11 @@ class _Emitter:
                 ),
                 *(f"memset(flag_{identifier(p)} + {first}, 0, {length});" for p in flags),
                 *before,
+                *run_cursors,
                 "Word bad = 0;",
                 f"for (int64_t begin = {first}; begin < {last}; begin += LS_BLOCK) {{",
                 f"    const int64_t end = begin + LS_BLOCK < {last} ? begin + LS_BLOCK : {last};",
+                *(f"    {line}" for line in run_sums),
                 *(f"    {line}" for line in stages),
                 *(f"    {line}" for line in hits),
                 # An instance touches its own elements only, whatever the pointers look like.

@@ -28,6 +28,7 @@ from ..converter.expressions import (
 )
 from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
+from .attached_runs import Runs, runs_of
 from .located import CROSSED
 from .print_c import VECTOR, Printer, identifier, number
 from .program import (
@@ -257,6 +258,11 @@ class KernelText:
         self.buffers: list[BufferName] = []
         self.fields: list[str] = []
         self.ports = {key: n for n, key in enumerate(sending_ports(program))}
+        #: The lists that kernels add up in runs.
+        self.runs: dict[str, Runs] = {}
+        if dialect is CPP:
+            found = {c.name: runs_of(c) for c in program.collect_lists}
+            self.runs = {name: runs for name, runs in found.items() if runs is not None}
 
     # --- names -----------------------------------------------------------------------------
 
@@ -328,6 +334,8 @@ class KernelText:
         for listed in self.program.collect_lists:
             for key in ("starts", "entries", *(("which",) if listed.which is not None else ())):
                 self.buffer(f"{listed.name}_{key}", "list", listed.name, key)
+            if listed.name in self.runs:
+                self.buffer(f"{listed.name}_runs", "list", listed.name, "runs")
         for delivery in self.program.deliveries:
             assert delivery.delay_steps is not None
             keys = ["starts", "targets"]
@@ -558,6 +566,11 @@ class KernelText:
                 case Flag(port, condition, ago):
                     since = f" - (double)m.{self.variable(layout, ago)}[i]" if ago else ""
                     done.append(self.flag_line(function, port, printer(condition), since))
+                case Collect(variable, ((name, _),), "add") if (
+                    function.kind == "kernel" and name in self.runs
+                ):
+                    local_sum = local_name(variable)
+                    done.append(f"const real {local_sum} = sum_{local_sum}[i - begin];")
                 case Collect(variable, ((name, _),), reduce):
                     done.extend(self.collect_lines(variable, name, reduce, real, pull=False))
                 case Pull(variable, name, reduce):
@@ -629,6 +642,34 @@ class KernelText:
             return number(self.program.step) if name == "dt" else f"(double){load(name)}"
 
         return VectorPrinter(load, VECTOR, self.real, VectorPrinter(load_exactly, VECTOR, "double"))
+
+    def run_lines(self, function: Function) -> tuple[list[str], list[str]]:
+        """Return what a kernel does before its blocks, and in each, for sums in runs."""
+        before: list[str] = []
+        each: list[str] = []
+        for statement in function.body:
+            if not isinstance(statement, Collect) or statement.reduce != "add":
+                continue
+            ((name, _),) = statement.parts
+            if name not in self.runs:
+                continue
+            listed = next(c for c in self.program.collect_lists if c.name == name)
+            local = local_name(statement.variable)
+            values = [f"m.{self.variable(self.layouts[p], part)}" for p, part in listed.parts]
+            bounds = self.runs[name].bounds
+            before += [
+                f"const real *const of_{local}[] = {{{', '.join(values)}}};",
+                f"const int32_t bounds_{local}[] = {{{', '.join(map(str, bounds))}}};",
+                f"int32_t at_{local}[] = {{{', '.join(map(str, bounds[:-1]))}}};",
+            ]
+            each += [
+                f"real sum_{local}[LS_BLOCK];",
+                (
+                    f"ls_add_runs({len(values)}, m.{name}_runs, bounds_{local}, at_{local}, "
+                    f"of_{local}, sum_{local}, begin, end);"
+                ),
+            ]
+        return before, each
 
     def collect_lines(
         self, variable: str, name: str, reduce: str, real: str, *, pull: bool

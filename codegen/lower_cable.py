@@ -4,9 +4,10 @@ A step of the potentials is implicit: kernels publish the current that enters ea
 and its slope, then one solve per population of cells advances all potentials. What hangs on
 compartments (gates, concentrations, synapses) is advanced around it:
 
-- "default", "cn": half a step of all other states at the old potentials, the currents at the
-  middle of the step, Crank-Nicolson for the potentials, half a step in reverse order at the new
-  ones. Every part is symmetric, so the whole is of second order (Strang 1968).
+- "default", "cn": half a step of gates, synapses and their like at the old potentials, then of
+  concentrations, the currents at the middle of the step, Crank-Nicolson for the potentials, and
+  the half steps in reverse order at the new ones. Every part is symmetric, so the whole is of
+  second order (Strang 1968). Gates whose half steps meet take them as one (`cable_gates`).
 - "exponential_euler", "euler": all from the values at the start; the potentials by backward
   Euler, the other states exponentially or by forward Euler.
 - "neuron": see `cable_neuron`.
@@ -14,6 +15,7 @@ compartments (gates, concentrations, synapses) is advanced around it:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..converter.expressions import ZERO, Binary, Expression, Name
@@ -21,12 +23,13 @@ from ..converter.network import Assign, Collect, Condition, Network, Population
 from ..converter.simplify import simplify
 from ..errors import UsageError
 from .body import Body
+from .cable_gates import Sources, Symbol, late_states, seen_by_rates
 from .cable_spikes import AGO, TESTED, note_when, sent
-from .lower_phases import _Lowering, _with_assignment, _Work
+from .lower_phases import _Lowering, _trees, _with_assignment, _Work
 from .methods.euler import euler
 from .methods.exponential import exponential_euler, exponential_step
-from .methods.structured import HALF_DT, layers_of
-from .methods.updates import Groups, Update, slope
+from .methods.structured import HALF_DT, early_steps, group_of, late_steps, layers_of
+from .methods.updates import DT, Groups, Update, slope
 from .program import Layout, Phase, Program, slope_name
 
 #: Methods that can advance a cable, and the one by which everything else then advances.
@@ -66,6 +69,7 @@ class CableLowering(_Lowering):
         self.cable_method = method
         self.family = self.members()
         self.fresh: dict[str, set[str]] = {}
+        self.sources = Sources({})
 
     def members(self) -> frozenset[str]:
         """Return the populations of compartments and everything attached below them."""
@@ -97,9 +101,67 @@ class CableLowering(_Lowering):
         for name in self.family:
             self.works[name].groups = ()
             self.works[name].located = False
+        self.stagger_family()
         with_rates = self.without_rates()
         super().find_published()
         self.restore(with_rates)
+
+    # --- states half a step behind ----------------------------------------------------------------
+
+    def stagger(self, work: _Work) -> None:
+        """Let states run half a step behind; those of the family are found together."""
+        if work.population.name not in self.family:
+            super().stagger(work)
+
+    def stagger_family(self) -> None:
+        """Find the states of the family that run half a step behind the potentials."""
+        self.sources = Sources({name: work.population for name, work in self.works.items()})
+        if self.cable_method not in SYMMETRIC or self.exact_events:
+            return
+        looked_at = self.looked_at()
+        for name in self.family:
+            work = self.works[name]
+            if is_pool(work.population):
+                continue
+            late = late_states(work.population, work.slopes, self.sources, looked_at, is_pool)
+            work.late = late_steps(work.population, work.slopes, late)
+            work.early = early_steps(work.population, work.slopes, late)
+
+    def looked_at(self) -> frozenset[Symbol]:
+        """Return what conditions, handlers and rates see, but for pools and potentials."""
+        found: set[Symbol] = set()
+        for name, work in self.works.items():
+            population = work.population
+            trees = self.condition_trees(work)
+            for body in population.handlers.values():
+                trees.extend(_trees(body, population))
+            found |= self.sources.of(name, trees)
+            if not (name in self.family and is_pool(population)):
+                found |= seen_by_rates(population, self.sources)
+        return frozenset(found)
+
+    def half_phases(self) -> list[Phase]:
+        """Return the half steps back from the start of states that run half a step behind."""
+        wanted: set[tuple[str, str]] = set()
+        for name in self.family:
+            wanted |= self.needed(self.works[name], list(self.works[name].early.values()))
+        return [*self.publish_fresh(wanted, None), *super().half_phases()]
+
+    def follows_gates(self, population: str, variable: str) -> bool:
+        """Tell whether a value follows from its population's own states and potentials alone."""
+
+        def near(symbol: Symbol) -> bool:
+            name, of = symbol
+            if name == "":
+                return of == "dt"
+            if name == population:
+                return True
+            cable = self.works[name].population.cable
+            if cable is not None and of == cable.state:
+                return True
+            return of in self.works[name].population.parameters
+
+        return all(map(near, self.sources.of_symbol((population, variable))))
 
     def without_rates(self) -> dict[str, Population]:
         """Hide the family's rates, and return its populations as they were."""
@@ -172,11 +234,44 @@ class CableLowering(_Lowering):
         """Return the phases that advance cables and what hangs on them."""
         if self.cable_method not in SYMMETRIC:
             return self.plain_phases()
-        phases = self.half_step(forward=True)
-        phases.extend(self.publish_fresh(self.currents(), MIDDLE))
+        moving = [self.works[name] for name in sorted(self.family) if rated(self.works[name])]
+        pools = [work for work in moving if is_pool(work.population)]
+        others = [work for work in moving if not is_pool(work.population)]
+        before = {work.population.name: half_groups(work, forward=True) for work in others}
+        after = {work.population.name: half_groups(work, forward=False) for work in others}
+        filling = {work.population.name: half_groups(work, forward=True) for work in pools}
+        wanted = self.wanted_by(filling)
+        # What follows from a gate and the potential is worked out where the gate advances.
+        along: dict[str, list[str]] = {name: [] for name in before}
+        for name, variables in self.levels(wanted | self.currents()):
+            if name in along:
+                along[name] += [v for v in variables if self.follows_gates(name, v)]
+        phases = self.publish_fresh(self.wanted_by(before), None)
+        for work in others:
+            name = work.population.name
+            phases.extend(self.advance(work, before[name], fraction=0.5, along=along[name]))
+        phases.extend(self.publish_fresh(wanted, None, along))
+        for work in pools:
+            phases.extend(self.advance(work, filling[work.population.name], fraction=0.5))
+        phases.extend(self.publish_fresh(self.currents(), MIDDLE, along))
         phases.extend(self.solve(second=True))
-        phases.extend(self.half_step(forward=False))
+        phases.extend(self.publish_fresh(wanted, None))
+        for work in pools:
+            groups = half_groups(work, forward=False)
+            phases.extend(self.advance(work, groups, fraction=0.5, flows_last=False))
+        phases.extend(self.publish_fresh(self.wanted_by(after), None))
+        for work in others:
+            groups = after[work.population.name]
+            phases.extend(self.advance(work, groups, fraction=0.5, flows_last=False))
         return phases
+
+    def wanted_by(self, groups: dict[str, Groups]) -> set[tuple[str, str]]:
+        """Return what the updates of some populations need of others."""
+        wanted: set[tuple[str, str]] = set()
+        for name, of_work in groups.items():
+            if of_work or self.works[name].population.flows:
+                wanted |= self.needed(self.works[name], trees_of(self.works[name], of_work))
+        return wanted
 
     def plain_phases(self) -> list[Phase]:
         """Return a step of first order: all from the same values."""
@@ -209,31 +304,22 @@ class CableLowering(_Lowering):
         kind = "cable_half" if second else "cable"
         return [Phase(kind, work.population.name) for work in self.cables()]
 
-    def half_step(self, *, forward: bool) -> list[Phase]:
-        """Return half a step of everything but potentials: pools, then the rest, or reversed."""
-        moving = [self.works[name] for name in sorted(self.family) if rated(self.works[name])]
-        pools = [work for work in moving if is_pool(work.population)]
-        others = [work for work in moving if not is_pool(work.population)]
-        phases: list[Phase] = []
-        for works in (pools, others) if forward else (others, pools):
-            groups = {work.population.name: half_groups(work, forward=forward) for work in works}
-            wanted: set[tuple[str, str]] = set()
-            for work in works:
-                wanted |= self.needed(work, trees_of(work, groups[work.population.name]))
-            phases.extend(self.publish_fresh(wanted, None))
-            for work in works:
-                phases.extend(
-                    self.advance(
-                        work, groups[work.population.name], fraction=0.5, flows_last=forward
-                    )
-                )
-        return phases
+    def publish_fresh(
+        self,
+        wanted: set[tuple[str, str]],
+        clock: Expression | None,
+        done: dict[str, list[str]] | None = None,
+    ) -> list[Phase]:
+        """Return kernels that publish `wanted` and what it needs from the present states.
 
-    def publish_fresh(self, wanted: set[tuple[str, str]], clock: Expression | None) -> list[Phase]:
-        """Return kernels that publish `wanted` and what it needs from the present states."""
-        self.fresh = {}
+        What is `done` was published before and still holds.
+        """
+        self.fresh = {name: set(variables) for name, variables in (done or {}).items()}
         phases: list[Phase] = []
-        for population, variables in self.levels(wanted):
+        for population, level in self.levels(wanted):
+            variables = [v for v in level if v not in self.fresh.get(population, ())]
+            if not variables:
+                continue
             work = self.works[population]
             work.published.update(variables)
             body = self.body(work)
@@ -256,9 +342,13 @@ class CableLowering(_Lowering):
         fraction: float = 1.0,
         flows_last: bool = True,
         implicit: bool = False,
+        along: Sequence[str] = (),
     ) -> list[Phase]:
-        """Return the kernel that advances one population by groups of updates."""
-        if not groups and not work.population.flows:
+        """Return the kernel that advances one population by groups of updates.
+
+        It publishes the variables `along`, too, as they are afterwards.
+        """
+        if not any(groups) and not work.population.flows and not along:
             return []
         body = self.body(work)
         body.published = frozenset(self.fresh.get(work.population.name, ()))
@@ -272,6 +362,9 @@ class CableLowering(_Lowering):
         for flow in flows if flows_last else ():
             body.flow(flow)
         body.store()
+        work.published.update(along)
+        for variable in along:
+            body.statements.append(Assign(variable, body.value(variable)))
         name = f"move {len(self.functions)} {work.population.name}"
         return [Phase("kernel", self.finish(name, work, body, "kernel"))]
 
@@ -287,10 +380,15 @@ def is_pool(population: Population) -> bool:
 
 
 def half_groups(work: _Work, *, forward: bool) -> Groups:
-    """Return half a step of each state in layers, first to last or last to first."""
+    """Return half a step of each state in layers, first to last or last to first.
+
+    States that run half a step behind take a whole one, first of all, and none in reverse.
+    """
     population = work.population
-    layers = layers_of(population, work.slopes)
-    return tuple(
+    late = group_of(population, tuple(work.late), work.slopes, DT)
+    others = tuple(d for d in population.derivatives if d.state not in work.late)
+    layers = layers_of(replace(population, derivatives=others), work.slopes)
+    halves = tuple(
         tuple(
             Update(d.state, exponential_step(population, d, work.slopes, HALF_DT), d.guard)
             for d in population.derivatives
@@ -298,6 +396,7 @@ def half_groups(work: _Work, *, forward: bool) -> Groups:
         )
         for layer in (layers if forward else layers[::-1])
     )
+    return (late, *halves) if forward and late else halves
 
 
 def trees_of(work: _Work, groups: Groups) -> list[Expression]:

@@ -520,7 +520,9 @@ class _Lowering:
         key = (population.name, collect.variable)
         if key not in self.listed:
             parts = [self.works[name].population for name, _ in collect.parts]
-            starts, which, entries = attached_order(population, parts)
+            # What is spread over compartments has no order of attachment.
+            spread = population.cable is not None
+            starts, which, entries = attached_order(population, parts, by_part=spread)
             name = f"c{len(self.collect_lists)}"
             self.listed[key] = name
             self.collect_lists.append(

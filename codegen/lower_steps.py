@@ -138,13 +138,19 @@ def delivery_of(network: Network, projection: Projection, name: str) -> Delivery
     )
 
 
-def attached_order(owner: Population, parts: list[Population]) -> tuple[Index, np.ndarray, Index]:
-    """Return (starts, which, entries) of the instances of `parts` below each owner."""
+def attached_order(
+    owner: Population, parts: list[Population], *, by_part: bool = False
+) -> tuple[Index, np.ndarray, Index]:
+    """Return (starts, which, entries) of the instances of `parts` below each owner.
+
+    They come in the order of their attachment, or of one part after the other.
+    """
     parents = np.concatenate([p.indices["parent"] for p in parts])
     sequence = np.concatenate([p.sequence for p in parts])
     which = np.concatenate([np.full(p.size, n, np.int32) for n, p in enumerate(parts)])
     entries = np.concatenate([np.arange(p.size) for p in parts])
-    order = np.lexsort((sequence, parents))
+    keys = (sequence, which, parents) if by_part else (sequence, parents)
+    order = np.lexsort(keys)
     counts = np.bincount(parents, minlength=owner.size)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return starts, which[order], entries[order]

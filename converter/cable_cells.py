@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Faults, Place
+from .cable_trees import level_order
 from .compartments import (
     Compartments,
     average_over_nodes,
@@ -320,6 +321,9 @@ def _cable_cell(
     start_of = np.where(cut.internal, first, junction_start)
     tree = _joined(cut.parent, between, kept)
     junctions = [node for node in tree.order if not kept[node]]
+    # Nodes of one level wait for none of each other: a processor takes several at a time.
+    at = {node: number for number, node in enumerate(tree.order)}
+    order = level_order([at.get(tree.parent[node], -1) for node in tree.order]).order
     place = {int(node): number for number, node in enumerate([*nodes.tolist(), *junctions])}
     cable = Cable(
         state="",
@@ -330,7 +334,7 @@ def _cable_cell(
             [place[tree.parent[n]] if tree.parent[n] >= 0 else -1 for n in place], np.int64
         ),
         conductance=np.array([tree.conductance[n] for n in place]),
-        order=np.array([place[n] for n in tree.order], np.int64),
+        order=np.array([place[tree.order[n]] for n in order], np.int64),
         junctions=np.array([start_of[n] for n in junctions]),
         area=cut.area[nodes],
         start=cut.start[nodes],

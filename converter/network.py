@@ -182,11 +182,12 @@ class Cable:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of the populations that a merged one was made of: its first instance is `first`."""
+    """A population that a merged one was made of: from `first` on, its instances from `own` on."""
 
     name: str
     component: str
     first: int
+    own: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,12 +11,14 @@ from .passes.guard_singularities import guard_singularities
 from .passes.inline_attached import inline_attached
 from .passes.lump_synapses import lump_synapses
 from .passes.merge_alike import merge_alike
+from .passes.merge_spread import merge_spread
 
 Pass = Callable[[Network], Network]
 
 #: The passes for equations, in order.
 PASSES: tuple[Pass, ...] = (
     merge_alike,
+    merge_spread,
     fold_constants,
     guard_singularities,
     lump_synapses,
@@ -27,8 +29,8 @@ PASSES: tuple[Pass, ...] = (
 #: The schedule "jlems" keeps order, which merging does not touch.
 ORDERED: tuple[Pass, ...] = (merge_alike,)
 
-#: Those that leave populations apart, for the schedule "compartments".
-KEEPING: tuple[Pass, ...] = (fold_constants, guard_singularities)
+#: Those that leave to every component its own states, for the schedule "compartments".
+KEEPING: tuple[Pass, ...] = (merge_spread, fold_constants, guard_singularities)
 
 
 def optimise(network: Network) -> Network:
@@ -42,7 +44,7 @@ def passes_for(schedule: str) -> tuple[Pass, ...]:
     """Return the passes that run under `schedule`."""
     if schedule == "jlems":
         return ORDERED
-    # Methods that follow another program's steps need every population as it is there.
+    # Methods that follow another program's steps need every component as it is there.
     return KEEPING if schedule == "compartments" else PASSES
 
 

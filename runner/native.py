@@ -180,7 +180,7 @@ def not_finite(layout: Layout, variable: str, instance: int, time: float) -> Num
     component, name, first = layout.component, layout.name, 0
     for member in layout.members:
         if member.first <= instance:
-            component, name, first = member.component, member.name, member.first
+            component, name, first = member.component, member.name, member.first - member.own
     alone = layout.size == 1
     of = component + ("" if alone else f" (instance {instance - first} of {name})")
     label = layout.labels.get(variable, variable)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..codegen.attached_runs import in_runs
 from ..codegen.program import BufferName, Program, narrow, recorded_ranges, sending_ports
 from ..converter.network import Array
 from ..errors import NumericalError
@@ -98,6 +99,10 @@ class NativePhases:
                 return np.zeros(program.layout(name.owner).size, dtype=np.uint64)
             case "list":
                 listed = next(c for c in program.collect_lists if c.name == name.owner)
+                if name.key == "runs":
+                    runs = in_runs(listed)
+                    assert runs is not None
+                    return np.ascontiguousarray(runs.table)
                 kind = np.int64 if name.key == "starts" else np.int32
                 return np.ascontiguousarray(getattr(listed, name.key), dtype=kind)
             case "delivery":

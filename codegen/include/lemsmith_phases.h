@@ -56,6 +56,30 @@ static inline int64_t ls_next_hit(const Word *hits, int64_t begin, int64_t i, in
     return i;
 }
 
+// Sums over what is attached to the owners [begin, end), of which part p gives `values[p]` in the
+// runs `table` (owner, entry, length) from bounds[p] to bounds[p + 1]. `at` are the first that
+// may still matter; blocks come in order.
+template <typename T>
+static LS_RARE void ls_add_runs(int64_t parts, const int32_t *table, const int32_t *bounds,
+                                int32_t *at, const T *const *values, T *sums, int64_t begin,
+                                int64_t end) {
+    for (int64_t i = 0; i < end - begin; i++) sums[i] = 0;
+    for (int64_t p = 0; p < parts; p++) {
+        int32_t k = at[p];
+        for (; k < bounds[p + 1]; k++) {
+            const int64_t owner = table[3 * k], length = table[3 * k + 2];
+            if (owner >= end) break;
+            const int64_t first = owner < begin ? begin : owner;
+            const int64_t last = owner + length < end ? owner + length : end;
+            T *__restrict to = sums + (first - begin);
+            const T *__restrict from = values[p] + table[3 * k + 1] + (first - owner);
+            for (int64_t i = 0; i < last - first; i++) to[i] += from[i];
+            if (owner + length > end) break;
+        }
+        at[p] = k;
+    }
+}
+
 enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3, LS_TOO_MANY = 4 };
 
 // Events of one projection on their way: a slot of a ring for every step of delay. An item is a

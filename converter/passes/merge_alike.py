@@ -48,7 +48,7 @@ def merge_alike(network: Network, least: int = LEAST) -> Network:
     classes = alike(network.populations)
     if len(set(classes.values())) == len(network.populations):
         return network
-    return _Merging(network, classes).network_of()
+    return Merging(network, classes).network_of()
 
 
 def fused(populations: tuple[Population, ...]) -> tuple[Population, ...]:
@@ -187,23 +187,38 @@ def _with_lists(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a population's instances went: the merged population and the first of them."""
+    """Where a population's instances went: the merged population and their places (n,) in it."""
 
     name: str
-    first: int
+    at: Index
 
 
-class _Merging:
-    def __init__(self, network: Network, classes: Mapping[str, int]) -> None:
+class Merging:
+    """Merges the populations of each class; `by_parent` sorts instances by what they hang on."""
+
+    def __init__(
+        self, network: Network, classes: Mapping[str, int], *, by_parent: bool = False
+    ) -> None:
         self.network = network
         self.members: dict[int, list[Population]] = {}
         for population in network.populations:
             self.members.setdefault(classes[population.name], []).append(population)
         self.places: dict[str, _Place] = {}
+        #: The instances of a class, one member's after the other's, in their final order.
+        self.orders: dict[str, Index] = {}
         for members in self.members.values():
+            total = sum(p.size for p in members)
+            order = np.arange(total)
+            if by_parent and len(members) > 1:
+                parents = np.concatenate([p.indices["parent"] for p in members])
+                order = np.lexsort((np.concatenate([p.sequence for p in members]), parents))
+            self.orders[members[0].name] = order
+            at = np.empty(total, np.int64)
+            at[order] = np.arange(total)
             first = 0
             for population in members:
-                self.places[population.name] = _Place(members[0].name, first)
+                mine = at[first : first + population.size]
+                self.places[population.name] = _Place(members[0].name, mine)
                 first += population.size
 
     def network_of(self) -> Network:
@@ -219,7 +234,7 @@ class _Merging:
                 replace(
                     record,
                     population=self.places[record.population].name,
-                    instance=self.places[record.population].first + record.instance,
+                    instance=int(self.places[record.population].at[record.instance]),
                 )
                 for record in self.network.records
             ),
@@ -227,7 +242,7 @@ class _Merging:
                 replace(
                     record,
                     population=self.places[record.population].name,
-                    instance=self.places[record.population].first + record.instance,
+                    instance=int(self.places[record.population].at[record.instance]),
                 )
                 for record in self.network.event_records
             ),
@@ -243,20 +258,21 @@ class _Merging:
         """Return one population of the instances of all `members`, one after the other."""
         members = _parametrised(members)
         first = members[0]
+        order = self.orders[first.name]
         sizes = [p.size for p in members]
         made = replace(
             first,
             size=sum(sizes),
-            sequence=np.concatenate([p.sequence for p in members]),
+            sequence=np.concatenate([p.sequence for p in members])[order],
             parameters={
-                name: _joined([p.parameters[name] for p in members], sizes)
+                name: _joined([p.parameters[name] for p in members], sizes, order)
                 for name in first.parameters
             },
             variables={
-                name: _variable([p.variables[name] for p in members], sizes)
+                name: _variable([p.variables[name] for p in members], sizes, order)
                 for name in first.variables
             },
-            members=tuple(Member(p.name, p.component, self.places[p.name].first) for p in members),
+            members=tuple(self.origins(members)),
         )
         return self.with_others(made, members)
 
@@ -267,7 +283,9 @@ class _Merging:
             made,
             parent=self.places[made.parent].name if made.parent is not None else None,
             indices={
-                name: np.concatenate([self.index(p, name) for p in members])
+                name: np.concatenate([self.index(p, name) for p in members])[
+                    self.orders[self.places[members[0].name].name]
+                ]
                 for name in made.indices
             },
             reads={
@@ -289,8 +307,20 @@ class _Merging:
         others = {r.population for r in population.reads.values() if r.index == name}
         if name == "parent" and population.parent is not None:
             others.add(population.parent)
-        first = self.places[min(others)].first if others else 0
-        return population.indices[name] + first
+        index = population.indices[name]
+        if not others:
+            return index
+        return np.where(index >= 0, self.places[min(others)].at[index], index)
+
+    def origins(self, members: list[Population]) -> Iterator[Member]:
+        """Yield where each stretch of a merged population's instances comes from."""
+        order = self.orders[members[0].name]
+        of = np.repeat(np.arange(len(members)), [p.size for p in members])[order]
+        own = np.concatenate([np.arange(p.size) for p in members])[order]
+        breaks = np.flatnonzero((np.diff(of) != 0) | (np.diff(own) != 1)) + 1
+        for begin in [0, *breaks.tolist()][: len(of)]:
+            member = members[of[begin]]
+            yield Member(member.name, member.component, begin, int(own[begin]))
 
     def lists(self, members: list[Population]) -> dict[int, Statement]:
         """Return, for the first member's statements that name others, those for all members."""
@@ -326,8 +356,8 @@ class _Merging:
                 projection,
                 source=source.name,
                 target=target.name,
-                source_index=projection.source_index + source.first,
-                target_index=projection.target_index + target.first,
+                source_index=source.at[projection.source_index],
+                target_index=target.at[projection.target_index],
             )
             kind = (
                 *(moved.source, moved.port, moved.target, moved.handler),
@@ -392,15 +422,14 @@ def _one(projections: list[Projection]) -> Projection:
     )
 
 
-def _joined(values: list[float | Array], sizes: list[int]) -> float | Array:
+def _joined(values: list[float | Array], sizes: list[int], order: Index) -> float | Array:
     """Return values of members as one: a number where all have the same."""
     if all(np.ndim(value) == 0 for value in values) and len({float(v) for v in values}) == 1:
         return values[0]
-    return np.concatenate(
-        [np.broadcast_to(np.asarray(v, float), n) for v, n in zip(values, sizes, strict=True)]
-    )
+    each = [np.broadcast_to(np.asarray(v, float), n) for v, n in zip(values, sizes, strict=True)]
+    return np.concatenate(each)[order]
 
 
-def _variable(variables: list[Variable], sizes: list[int]) -> Variable:
-    initial = _joined([v.initial for v in variables], sizes)
+def _variable(variables: list[Variable], sizes: list[int], order: Index) -> Variable:
+    initial = _joined([v.initial for v in variables], sizes, order)
     return replace(variables[0], initial=initial)

@@ -126,12 +126,51 @@ MODEL = """<Lems>
 <Simulation id="s" length="1 ms" step="0.01 ms" target="n"/><Target component="s"/></Lems>"""
 
 
-def test_the_default_method_makes_half_steps_around_the_solve():
+SYNAPSE = MODEL.replace(
+    '<network id="n">',
+    '<expOneSynapse id="syn" gbase="1nS" erev="0mV" tauDecay="2ms"/>'
+    '<spikeGenerator id="gen" period="3ms"/><network id="n">',
+).replace(
+    "</network>",
+    '<population id="g" component="gen" size="1"/><projection id="pr" presynapticPopulation="g" '
+    'postsynapticPopulation="p" synapse="syn"><connectionWD id="0" preCellId="../g[0]" '
+    'postCellId="../p[0]" postSegmentId="1" weight="1" delay="1ms"/></projection></network>',
+)
+
+CALCIUM = (
+    MODEL.replace('ion="na"', 'ion="ca"')
+    .replace(
+        '<cell id="c">',
+        '<fixedFactorConcentrationModel id="pool" ion="ca" restingConc="1e-4 mM" '
+        'decayConstant="5 ms" rho="0.1 mol_per_m_per_A_per_s"/><cell id="c">',
+    )
+    .replace(
+        "<intracellularProperties>",
+        '<intracellularProperties><species id="ca" ion="ca" concentrationModel="pool" '
+        'initialConcentration="1e-4 mM" initialExtConcentration="2 mM"/>',
+    )
+)
+
+
+def test_a_gate_advances_once_and_before_the_solve():
     source = show(MODEL, "source")
     step = source[source.index("take_steps") :]
-    move, solve = step.index("_move_"), step.index("ls_cable_cells")
-    assert move < step.index("_publish_") < solve < step.rindex("_move_")
+    assert step.count("_move_") == 1
+    assert step.index("_move_") < step.index("ls_cable_cells")
     assert "dt / 2, 2" in step
+
+
+def test_a_synapse_takes_half_a_step_before_and_one_after_the_solve():
+    source = show(SYNAPSE, "source")
+    step = source[source.index("take_steps") :]
+    moves = [step.index("_move_"), step.rindex("_move_")]
+    assert moves[0] < step.index("ls_cable_cells") < moves[1]
+
+
+def test_concentrations_take_half_steps_between_gates_and_potentials():
+    step = show(CALCIUM, "source").partition("take_steps")[2]
+    pool = step.index("_ca")
+    assert step.index("_move_") < pool < step.index("ls_cable_cells") < step.rindex("_ca")
 
 
 def test_the_method_neuron_tests_before_it_advances_and_holds_conductances():
