@@ -66,7 +66,7 @@ class NeuronLowering(CableLowering):
         self.opening: list[Phase] = []
         self.rows: dict[tuple[str, str], str] = {}
         self.tied = below_cables(network)
-        network = with_own_currents(network)
+        network = with_clamp_slopes(with_own_currents(network))
         super().__init__(self.with_rows(self.with_lags(network)), "neuron")
 
     def members(self) -> frozenset[str]:
@@ -335,6 +335,39 @@ def with_own_currents(network: Network) -> Network:
                     for c in population.conditions
                 ),
             )
+        )
+    return replace(network, populations=tuple(populations))
+
+
+def with_clamp_slopes(network: Network) -> Network:
+    """Return `network` with the slope of a current that a condition assigns from a potential.
+
+    NEURON sees how the current of a voltage clamp changes with the potential while it solves.
+    """
+    populations = []
+    for population in network.populations:
+        states = {name: read.variable for name, read in population.reads.items()}
+        variables = dict(population.variables)
+        conditions = []
+        for condition in population.conditions:
+            body: list[Statement] = []
+            for statement in condition.body:
+                body.append(statement)
+                if not isinstance(statement, Assign) or population.exposures.get("i") != (
+                    statement.variable
+                ):
+                    continue
+                for read, state in states.items():
+                    symbol = f"{statement.variable}__by__{state}"
+                    found = slope(population, statement.value, read, {}) or ZERO
+                    if found != ZERO or symbol in variables:
+                        variables[symbol] = Variable(symbol, "state", None, symbol)
+                        body.append(Assign(symbol, found))
+            conditions.append(replace(condition, body=tuple(body)))
+        populations.append(
+            replace(population, variables=variables, conditions=tuple(conditions))
+            if len(variables) > len(population.variables)
+            else population
         )
     return replace(network, populations=tuple(populations))
 

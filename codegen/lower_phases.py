@@ -392,11 +392,11 @@ class _Lowering:
                 and read.index == "parent"
             ]
             for read in reads:
-                tree = slope(part.population, Name(variable), read, {})
-                if tree is None or tree == ZERO:
-                    continue
                 symbol = f"{variable}__by__{state}"
-                if not any(a.variable == symbol for a in part.population.assignments):
+                if symbol not in part.population.variables:
+                    tree = slope(part.population, Name(variable), read, {})
+                    if tree is None or tree == ZERO:
+                        continue
                     part.population = _with_assignment(part.population, Assign(symbol, tree))
                 parts.append((population, symbol))
         if parts:

@@ -291,6 +291,9 @@ def _cable_cell(
     many = len(morphology.segments) > 1
     if many and not resistivity:
         noted.error(f"the cell {component.id!r} gives no resistivity", biophysics.place)
+    _note_not_positive(membrane.children("specificCapacitances"), "specificCapacitance", noted)
+    if many and cytoplasm is not None:
+        _note_not_positive(cytoplasm.children("resistivity"), "resistivity", noted)
     if noted.errors:
         return None
     cut = discretise(
@@ -363,6 +366,12 @@ def _cable_cell(
         species=() if cytoplasm is None else _spreads(cytoplasm, "speciesList", regions),
         names=frozenset((*names, *BIOPHYSICS, *MEMBRANE, *CYTOPLASM)),
     )
+
+
+def _note_not_positive(parts: Iterable[Component], what: str, noted: Faults) -> None:
+    for part in parts:
+        if not part.values["value"] > 0:
+            noted.error(f"{what} is {part.values['value']:g} in SI units, not above 0", part.place)
 
 
 def region_of(component: Component) -> Region:

@@ -177,6 +177,11 @@ def _line_starts(content: bytes) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(1, dtype=np.int64), ends])
 
 
+@lru_cache(maxsize=4)
+def _is_ascii(content: bytes) -> bool:
+    return content.isascii()
+
+
 def _line(source: Source, line: int) -> bytes:
     starts = _line_starts(source.content)
     if not 0 < line <= len(starts):
@@ -191,6 +196,12 @@ def _offset(source: Source, place: Place) -> int:
     if not 0 < place.line <= len(starts):
         return len(source.content)
     start = int(starts[place.line - 1])
+    if _is_ascii(source.content):
+        # A whole file may stand in one line: to copy that for every place takes long.
+        end = int(starts[place.line]) if place.line < len(starts) else len(source.content)
+        while end > start and source.content[end - 1] in b"\r\n":
+            end -= 1
+        return min(start + place.column - 1, end)
     text = _line(source, place.line)
     before = text[: place.column - 1]
     if not before.isascii():

@@ -283,6 +283,14 @@ def test_the_network_is_shown_with_surfaces_and_resistances():
             "both the segment group 'dend' and the segment 1",
         ),
         ({"quantity": "p/0/c/5/v"}, "no segment 5"),
+        (
+            {"membrane": MEMBRANE.replace('value="1 uF_per_cm2"', 'value="-1 uF_per_cm2"')},
+            "specificCapacitance is -0.01 in SI units, not above 0",
+        ),
+        (
+            {"inside": '<resistivity value="0 ohm_cm"/>'},
+            "resistivity is 0 in SI units, not above 0",
+        ),
     ],
 )
 def test_faults_of_a_cell_are_told(change, message):

@@ -266,6 +266,27 @@ def test_a_gap_junction_joins_segments_of_different_cells():
     assert crossing == pytest.approx(leaking, rel=1e-6)
 
 
+def test_neuron_solves_for_the_potential_that_a_voltage_clamp_holds():
+    clamp = (
+        '<voltageClampTriple id="pulse" active="1" delay="1ms" duration="1s" '
+        'conditioningVoltage="-70mV" testingVoltage="-50mV" returnVoltage="-70mV" '
+        'simpleSeriesResistance="1Mohm"/>'
+    )
+    network = driven("0 nA")[1]
+    shape = segment(0, None, (0.0, 0.0, 0.0, 20.0), (20.0, 0.0, 0.0, 20.0))
+    text = model(shape, leak(), network, ["p/0/c/v"], extra=clamp, length="2 ms", step="0.01 ms")
+    ours = run(text, method="neuron").trace("p/0/c/v").values
+    area = math.pi * 20e-6 * 20e-6
+    capacitance, leaking, clamping = 0.01 * area / 1e-5, 3.0 * area, 1e-6
+    v = REST
+    for step in range(200):
+        held = -0.05 if (step + 0.5) * 1e-5 >= 1e-3 else -0.07
+        v = (capacitance * v + leaking * REST + clamping * held) / (
+            capacitance + leaking + clamping
+        )
+        assert ours[step + 1] == pytest.approx(v, abs=1e-12)
+
+
 @pytest.mark.parametrize("method", ["rk2", "rk4"])
 def test_methods_that_cannot_advance_a_cable_say_so(method):
     with pytest.raises(UsageError, match=f"{method}.*compartments"):
