@@ -137,8 +137,8 @@ class Faults:
 
     @property
     def errors(self) -> tuple[Fault, ...]:
-        """The faults that stop a run."""
-        return tuple(fault for fault in self.found if fault.severity == "error")
+        """The faults that stop a run, each once."""
+        return tuple(dict.fromkeys(f for f in self.found if f.severity == "error"))
 
     def raise_errors(self) -> None:
         """Raise a `ModelError` with every error noted so far, if there is one."""

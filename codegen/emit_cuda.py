@@ -224,7 +224,7 @@ class _Emitter:
         name = f"locate_{self.pop[population]}"
         lines = [
             f"if (!m.flags_{self.pop[population]}_{identifier(CROSSED)}[i]) continue;",
-            *self.text.locate_lines(population, "s.run->deep = 1"),
+            *self.text.locate_lines(population, "s.run->deep = 1;"),
         ]
         loop = OWN.format(size=layout.size)
         self.define(name, [f"{loop} {{", *(f"    {line}" for line in lines), "}"])

@@ -270,10 +270,14 @@ class _Emitter:
         lines: list[str] = []
         for phase in (p for p in self.program.phases if p.kind == "locate"):
             for quiet in self.ways(phase.name):
-                body = self.text.locate_lines(phase.name, "s.error = LS_TOO_DEEP", quiet=quiet)
+                body = self.text.locate_lines(phase.name, self.no_end(phase.name), quiet=quiet)
                 head = self.locate_head(phase.name, quiet=quiet)
                 lines += [f"{head} {{", *(f"    {x}" for x in body), "}", ""]
         return lines
+
+    def no_end(self, population: str) -> str:
+        """Return the statement that notes that conditions follow one another without end."""
+        return f"{{ s.error = LS_NO_END; s.error_population = {self.number[population]}; }}"
 
     def locate_head(self, population: str, *, quiet: bool) -> str:
         """Return the head of the function that carries a flagged instance."""
@@ -318,7 +322,7 @@ class _Emitter:
                 pop=self.pop[name],
                 states=len(at),
                 tests=len(act.arguments),
-                fail="s.error = LS_TOO_DEEP",
+                fail=self.no_end(name),
                 loads=[f"x[{n}] = {a}[i];" for n, a in enumerate(at)],
                 stores=[f"{a}[i] = (real)x[{n}];" for n, a in enumerate(at)],
                 loads_old=[f"x[{n}] = {a}[i];" for n, a in enumerate(old)],

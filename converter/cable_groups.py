@@ -421,41 +421,6 @@ class CableBuilder(StructureBuilder):
             side = "to"  # an input: its only end is its target
         return [placed for endpoint in found for placed in self.placed(builder, side, endpoint)]
 
-    def walk(
-        self,
-        builder: Builder,
-        at: Endpoint,
-        bits: list[str],
-        numbers: Index | None,
-        template: str,
-    ) -> list[Endpoint]:
-        """Follow a path; `pop/3/x` means cell 3 of pop even where x is another cell's id.
-
-        NEURON's export never looks at that last name, and published models got it wrong.
-        """
-        *before, last = bits
-        if not before or not last.replace("_", "").isalnum() or last.isdigit():
-            return super().walk(builder, at, bits, numbers, template)
-        found = super().walk(builder, at, before, numbers, template)
-        result: list[Endpoint] = []
-        for end in found:
-            cell = next((n for n in (end.node, *end.node.inside()) if n.cable is not None), None)
-            if cell is None or cell.id == last or end.node.group.kind not in ("rows", "population"):
-                result.extend(super().walk(builder, end, [last], numbers, template))
-                continue
-            place = (
-                builder.place
-                if builder.table is None or not len(end.rows)
-                else (builder.table.table.place_of(int(end.rows[0])))
-            )
-            self.faults.warning(
-                f"the path {template!r} names the cell {last!r}, but its population is of "
-                f"{cell.id!r}",
-                place,
-            )
-            result.append(Endpoint(end.rows, cell, end.index))
-        return result
-
     def placed(self, builder: Builder, side: str, endpoint: Endpoint) -> Iterator[Endpoint]:
         """Yield an endpoint by the compartments or detectors that its rows name."""
         site = endpoint.node.cable

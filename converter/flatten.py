@@ -37,6 +37,7 @@ from .start_values import check_start
 from .structures import instantiate
 from .symbols import Scope, Symbols
 from .varied import Varied, check_varied, vary
+from .zero_divisors import check_divisors
 
 
 def flatten(
@@ -128,6 +129,7 @@ def _flatten(
     values = {} if far else initialiser.run()
     _initial_occupancies(symbols, drafts, instances, values)
     check_start(instances, symbols, values, records, faults)
+    check_divisors(instances, faults)
     if faults.errors:
         return None
     for name, pairs in constants.items():

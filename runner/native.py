@@ -51,7 +51,7 @@ class State(ctypes.Structure):
     ]
 
 
-OK, NOT_FINITE, TOO_DEEP, NO_MEMORY, TOO_MANY = range(5)
+OK, NOT_FINITE, TOO_DEEP, NO_MEMORY, TOO_MANY, NO_END = range(6)
 
 
 class NativeRun:
@@ -195,6 +195,13 @@ def too_deep(time: float) -> NumericalError:
     return NumericalError(
         f"events without delay go round in a circle at t = {time:g} s; "
         "give one of the connections a delay of a step or more"
+    )
+
+
+def no_end(population: str, time: float) -> NumericalError:
+    """Return the error of conditions of which each makes another true at the same moment."""
+    return NumericalError(
+        f"conditions of {population!r} follow one another without end at t = {time:g} s"
     )
 
 

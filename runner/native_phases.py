@@ -13,11 +13,13 @@ from ..codegen.program import BufferName, Program, narrow, recorded_ranges, send
 from ..converter.network import Array
 from ..errors import NumericalError
 from .native import (
+    NO_END,
     NO_MEMORY,
     NOT_FINITE,
     TOO_DEEP,
     TOO_MANY,
     cable_array,
+    no_end,
     not_finite,
     too_deep,
     too_many,
@@ -153,6 +155,9 @@ class NativePhases:
             raise not_finite(layout, variable, instance, self.state.t)
         if self.state.error == TOO_DEEP:
             raise too_deep(self.state.t)
+        if self.state.error == NO_END:
+            layout = self.program.layouts[self.state.error_population]
+            raise no_end(layout.name, self.state.t)
         if self.state.error == TOO_MANY:
             population, port = sending_ports(self.program)[self.state.error_population]
             raise too_many(population, port, self.state.t)

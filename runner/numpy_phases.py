@@ -28,8 +28,8 @@ from ..codegen.program import (
 from ..codegen.random_numbers import uniform
 from ..converter.evaluate import phi
 from ..converter.network import Array, Index
-from ..errors import InternalError, NumericalError, UsageError
-from .native import not_finite, too_deep, too_many
+from ..errors import InternalError, UsageError
+from .native import no_end, not_finite, too_deep, too_many
 from .numpy_cables import CableSolver
 from .numpy_functions import ALL, Chosen, all_flow, functions
 
@@ -414,9 +414,7 @@ class NumpyPhases:
             x = acted(now, y, after & ~before & ~late)
             if not left > near:
                 return x
-        raise NumericalError(
-            f"conditions of {population!r} follow one another without end at t = {now:g} s"
-        )
+        raise no_end(population, now)
 
     # --- running ------------------------------------------------------------------------
 

@@ -80,7 +80,8 @@ static LS_RARE void ls_add_runs(int64_t parts, const int32_t *table, const int32
     }
 }
 
-enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3, LS_TOO_MANY = 4 };
+enum { LS_OK = 0, LS_NOT_FINITE = 1, LS_TOO_DEEP = 2, LS_NO_MEMORY = 3, LS_TOO_MANY = 4,
+       LS_NO_END = 5 };
 
 // Events of one projection on their way: a slot of a ring for every step of delay. An item is a
 // source, whose connections all have the same delay, or (`single`) one connection.
