@@ -194,6 +194,8 @@ def locate(instances: Instances, symbols: Symbols, path: str) -> Found | str:
     kind = symbols.holds(node, name)
     if kind is None and through(node) is not node:
         node = through(node)
+        if node.cable is not None:
+            node, index = node.cable.holder(node, index, name)
         kind = symbols.holds(node, name)
     if kind is None:
         if name in node.type.exposures:

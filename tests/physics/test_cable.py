@@ -308,6 +308,25 @@ def test_unknown_paths_are_refused(path, message):
         run(model(two_halves(2, 100.0), leak(), network, [path], extra=pulse))
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_every_spelling_of_a_cells_path_is_the_same_cell(listed):
+    pulse, network = driven("0.05 nA", cells=3)
+    network = network.replace("../p/0/c", "../p/1/c")
+    if listed:
+        each = "".join(
+            f'<instance id="{n}"><location x="0" y="0" z="0"/></instance>' for n in (0, 1, 2)
+        )
+        network = network.replace(
+            'size="3"/>', f'type="populationList" size="3">{each}</population>'
+        )
+    paths = [f"p{n}v" for n in ("[1]/", "/1/", "/1/c/", "/1/c/0/", "[0]/", "/2/c/")]
+    found = run(model(two_halves(2, 100.0), leak(), network, paths, extra=pulse, length="5 ms"))
+    driven_cell, *same, first, last = (found.trace(path).values for path in paths)
+    assert np.ptp(driven_cell) > 1e-3
+    assert all((values == driven_cell).all() for values in same)
+    assert np.ptp(first) == np.ptp(last) == 0
+
+
 def test_channels_gates_currents_and_inputs_are_recorded_by_path():
     pulse, network = driven("0.05 nA", 1, 0.5)
     base = "p/0/c/1/biophys/membraneProperties"
