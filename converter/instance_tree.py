@@ -74,7 +74,7 @@ class TreeBuilder:
         self.groups: list[Group] = []
         self.links: list[EventLink] = []
         self.builders: list[Builder] = []
-        self.names: set[str] = set()
+        self.names: dict[str, int] = {}
         self.instances = 0
 
     def group(
@@ -94,11 +94,13 @@ class TreeBuilder:
                 parent.place if parent else None,
             )
             size, parent_index = 0, parent_index[:0]
-        base, number = name, 1
+        base, number = name, self.names.get(name, 1)
         while name in self.names:
             number += 1
             name = f"{base}_{number}"
-        self.names.add(name)
+        # Where the next one of that name goes on.
+        self.names[base] = number
+        self.names.setdefault(name, 1)
         made = Group(name, size, kind, parent, parent_index, np.zeros(0, np.int64), ids)
         self.groups.append(made)
         return made

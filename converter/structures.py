@@ -90,6 +90,14 @@ class StructureBuilder(ConnectionBuilder):
         repeats = self.repeats(node, part)
         if target is None or repeats is None:
             return
+        if _within(node, target):
+            self.faults.error(
+                f"{node.id or node.type.name!r} is made of {target.id or target.type.name!r}, "
+                "which it is itself a part of",
+                node.place,
+                "name the cell that the population is of",
+            )
+            return
         parents = np.repeat(np.arange(node.group.size), repeats)
         name = node.id or target.id or "instances"
         group = self.group(name, len(parents), "population", node, parents)
@@ -197,3 +205,13 @@ def _expanded(endpoint: Endpoint, size: int) -> Endpoint:
     """Return `endpoint` with each of its rows repeated `size` times."""
     rows = (endpoint.rows[:, None] * size + np.arange(size)).ravel()
     return Endpoint(rows, endpoint.node, np.repeat(endpoint.index, size))
+
+
+def _within(node: Node, component: Component) -> bool:
+    """Tell whether `node` is `component`, or stands somewhere inside it."""
+    above: Node | None = node
+    while above is not None:
+        if above.component is component:
+            return True
+        above = above.parent
+    return False
