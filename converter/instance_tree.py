@@ -180,7 +180,7 @@ class TreeBuilder:
             target = self.referenced(node, literal, part.place)
             if target is None:
                 continue
-            if any(above.component is target for above in _ancestors(node)):
+            if any(above.component is target for above in ancestors(node)):
                 self.faults.error(f"{target.id!r} contains itself", part.place)
                 continue
             below = target.id or literal.rsplit("/", 1)[-1]
@@ -300,7 +300,8 @@ def _written(node: Node) -> Place:
     return node.place
 
 
-def _ancestors(node: Node) -> Iterator[Node]:
+def ancestors(node: Node) -> Iterator[Node]:
+    """Yield `node` and what it lies in, from the inside out."""
     current: Node | None = node
     while current is not None:
         yield current

@@ -11,7 +11,7 @@ from ..errors import Faults
 from .connections import ConnectionBuilder, set_value
 from .endpoints import Endpoint
 from .evaluate import Value
-from .instance_tree import INSTANCE_LIMIT, Builder
+from .instance_tree import INSTANCE_LIMIT, Builder, ancestors
 from .instances import Index, Instances, Node
 from .model import Component, Model, StructureElement
 from .quantities import read_quantity
@@ -209,9 +209,11 @@ def _expanded(endpoint: Endpoint, size: int) -> Endpoint:
 
 def _within(node: Node, component: Component) -> bool:
     """Tell whether `node` is `component`, or stands somewhere inside it."""
-    above: Node | None = node
-    while above is not None:
-        if above.component is component:
-            return True
-        above = above.parent
-    return False
+    return any(_same(above, component) for above in ancestors(node))
+
+
+def _same(node: Node, component: Component) -> bool:
+    """Tell whether `node` is of `component`; components made of a type alone have no id."""
+    if component.id is not None:
+        return node.component is component
+    return node.type is component.type and node.id is None
