@@ -861,7 +861,11 @@ class _Lowering:
                 value = body.stored(variable, value)
             assert isinstance(value, Name)
             self.finish(f"value {population} {variable}", work, body, "value", value.name)
-            pending.extend(sorted(self.needed(work, [Name(variable)])))
+            # To bring a state to the step's end may take values of other populations.
+            plain = Name(variable.removesuffix(NOW))
+            seen = closure(work.population, plain)
+            late = [tree for state, tree in work.late.items() if state in seen]
+            pending.extend(sorted(self.needed(work, [plain, *late])))
 
 
 def without_idle(network: Network) -> Network:

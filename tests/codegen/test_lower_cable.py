@@ -173,6 +173,46 @@ def test_concentrations_take_half_steps_between_gates_and_potentials():
     assert step.index("_move_") < pool < step.index("ls_cable_cells") < step.rindex("_ca")
 
 
+def test_a_recorded_gate_of_calcium_is_brought_to_the_steps_end():
+    gate = (
+        '<gateHHrates id="m" instances="1"><forwardRate type="CaRate"/>'
+        '<reverseRate type="HHExpRate" rate="4per_ms" midpoint="-65mV" scale="-18mV"/>'
+        "</gateHHrates></ionChannelHH>"
+    )
+    kind = (
+        '<ComponentType name="CaRate" extends="baseVoltageConcDepRate">'
+        '<Constant name="SCALE" dimension="none" value="1"/>'
+        '<Constant name="PER" dimension="per_time" value="1per_ms"/>'
+        '<Constant name="HALF" dimension="concentration" value="1e-4 mM"/>'
+        '<Dynamics><DerivedVariable name="r" exposure="r" dimension="per_time" '
+        'value="PER * caConc / (caConc + HALF)"/></Dynamics></ComponentType>'
+    )
+    path = "p/0/c/0/b/membraneProperties/d2/ch2/m/q"
+    text = (
+        CALCIUM.replace('<species id="ca"', '<species id="ca" segmentGroup="one"')
+        .replace("<cell id=", f'{kind}<ionChannelHH id="ch2" conductance="1pS">{gate}<cell id=')
+        .replace(
+            "<specificCapacitance",
+            '<channelDensity id="d2" ionChannel="ch2" condDensity="1 S_per_m2" erev="-80 mV" '
+            'ion="k" segmentGroup="one"/><specificCapacitance',
+        )
+        .replace(
+            "</morphology>",
+            '<segmentGroup id="one"><member segment="0"/></segmentGroup></morphology>',
+        )
+        .replace(
+            'target="n"/>',
+            f'target="n"><OutputFile id="o" fileName="o.dat"><OutputColumn id="q" '
+            f'quantity="{path}"/></OutputFile></Simulation>',
+        )
+    )
+    finest = run(text, step="0.00125 ms")[path]
+    errors = [
+        np.abs(run(text, step=f"{0.01 * k} ms")[path] - finest[:: 8 * k]).max() for k in (4, 2, 1)
+    ]
+    assert errors[2] < errors[1] / 3 < errors[0] / 9
+
+
 def test_the_method_neuron_tests_before_it_advances_and_holds_conductances():
     source = show(MODEL, "source", method="neuron")
     step = source[source.index("take_steps") :]
