@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from ..errors import Faults, Place, did_you_mean
@@ -20,6 +21,9 @@ def read_quantity(
         number, symbol = split_quantity(text)
     except ValueError as error:
         faults.error(str(error), place, "write a number and a unit, for instance '10 mV'")
+        return None
+    if not math.isfinite(number):
+        faults.error(f"{text.strip()[:40]!r} is no finite number", place)
         return None
     if not symbol:
         if dimension is not None and dimension != NONE and number != 0:
