@@ -91,7 +91,7 @@ def test_ends_that_only_pass_current_on_are_merged_away():
     half_soma = 5e-6 / (np.pi * 5e-6**2)
     half_axon = 20e-6 / (np.pi * 1e-6**2)
     axon = int(np.argmin(np.abs(cable.area - np.pi * 2e-6 * 40e-6)))
-    assert 1 / cable.conductance[axon] == pytest.approx(half_soma + half_axon, rel=1e-6)
+    assert 1 / cable.conductance[axon] == pytest.approx(half_soma + half_axon, rel=1e-6, abs=0)
 
 
 def test_a_branch_point_of_three_stays_as_a_junction_without_membrane():
@@ -219,7 +219,7 @@ def test_a_density_may_vary_along_a_group():
     population = network_of(document(membrane)).population("p_compartments_varied")
     found = np.asarray(population.parameters["condDensity"])[0::2]
     middles = 10 + (np.arange(3) + 0.5) / 3 * 100
-    assert found == pytest.approx(2 * middles, rel=1e-6)
+    assert found == pytest.approx(2 * middles, rel=1e-6, abs=0)
 
 
 def test_synapses_sit_on_the_compartment_of_their_segment_and_fraction():

@@ -198,7 +198,7 @@ um2 = 1e-12
 
 def close(value: float, expected: float) -> Any:
     """Compare with a number given to ten digits."""
-    return value == pytest.approx(expected, rel=2e-9)
+    return value == pytest.approx(expected, rel=2e-9, abs=0)
 
 
 def by_place(cut: Compartments) -> dict[tuple[str, float], int]:
@@ -258,8 +258,8 @@ def test_pyr_4_sym_has_the_areas_and_resistances_that_neuron_gives_it():
         ("basal2", 2356.28304, 7.63972439),
     ]:
         node = at[section, 0.5]
-        assert cut.area[node] / um2 == pytest.approx(area, rel=5e-9), section
-        assert ohms[node] == pytest.approx(resistance, rel=5e-9), section
+        assert cut.area[node] / um2 == pytest.approx(area, rel=5e-9, abs=0), section
+        assert ohms[node] == pytest.approx(resistance, rel=5e-9, abs=0), section
 
 
 def test_the_export_mirrors_a_taper_where_each_segment_is_a_section():
@@ -335,7 +335,7 @@ def test_a_step_of_the_diameter_adds_its_annulus_and_no_resistance():
     cut = discretise(stepped)
     sides = math.pi * 50 * 2 + math.pi * 50 * 6
     annulus = math.pi / 4 * (6**2 - 2**2)
-    assert cut.area.sum() / um2 == pytest.approx(sides + annulus, rel=1e-12)
+    assert cut.area.sum() / um2 == pytest.approx(sides + annulus, rel=1e-12, abs=0)
     assert cut.left[1] == pytest.approx(4 / math.pi * 50e-6 / (2e-6) ** 2)
     assert cut.right[1] == pytest.approx(4 / math.pi * 50e-6 / (6e-6) ** 2)
 
@@ -602,12 +602,12 @@ def shapes(draw: st.DrawFn) -> Morphology:
 @settings(max_examples=60, deadline=None)
 def test_refinement_preserves_area_volume_length_and_resistance(shape, refine):
     coarse, fine = discretise(shape), discretise(shape, refine=refine)
-    for name in ("area", "volume", "length"):
+    for name, unit in (("area", 1e-12), ("volume", 1e-18), ("length", 1e-6)):
         by_section = [
-            np.bincount(cut.section, getattr(cut, name), len(cut.sections))
+            np.bincount(cut.section, getattr(cut, name), len(cut.sections)) / unit
             for cut in (coarse, fine)
         ]
-        assert by_section[1] == pytest.approx(by_section[0], rel=1e-9)
+        assert by_section[1] == pytest.approx(by_section[0], rel=1e-9, abs=1e-8)
     through = [
         np.bincount(cut.section, cut.left + cut.right, len(cut.sections)) for cut in (coarse, fine)
     ]
@@ -630,7 +630,7 @@ def test_nodes_are_in_hines_order_and_covered_exactly(shape, follow_export):
     assert not cut.area[~cut.internal].any()
     for part, whole in (("area", "area"), ("length", "length"), ("left", "left")):
         summed = np.bincount(cut.cover.node, getattr(cut.cover, part), len(cut))
-        assert summed == pytest.approx(getattr(cut, whole), rel=1e-12)
+        assert summed == pytest.approx(getattr(cut, whole), rel=1e-12, abs=0)
     shares = np.zeros(len(cut))
     for group in shape.groups:
         shares[cut.nodes_of[group.id]] += cut.weights_of[group.id]

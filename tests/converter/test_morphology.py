@@ -311,7 +311,7 @@ def test_a_place_on_a_parent_of_one_segment_is_its_place_along_the_section(fract
     sections = sections_of(
         shape(unbranched("a", 0), unbranched("b", 1, 2), unbranched("c", 3, 4), segments=segments)
     )
-    assert sections[1].parent_x == pytest.approx(x, rel=1e-10)
+    assert sections[1].parent_x == pytest.approx(x, rel=1e-10, abs=0)
 
 
 def test_a_chain_of_ten_thousand_segments_needs_no_recursion():

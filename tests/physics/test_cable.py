@@ -63,7 +63,7 @@ def test_a_sealed_cable_settles_to_a_hyperbolic_cosine(method):
             0.05e-9 * infinite * math.cosh((1 - x) * reach / LAMBDA) / math.sinh(reach / LAMBDA)
         )
         # The compartment's centre lies up to half a compartment from the segment's.
-        assert settled.trace(column).values[-1] - REST == pytest.approx(expected, rel=1e-2)
+        assert settled.trace(column).values[-1] - REST == pytest.approx(expected, rel=1e-2, abs=0)
 
 
 def test_the_error_in_space_falls_with_the_square_of_the_compartments_length():
@@ -110,7 +110,7 @@ def test_a_long_cable_charges_as_an_error_function():
     infinite = RESISTIVITY * LAMBDA / (math.pi * RADIUS**2)
     for t in (TAU / 2, TAU, 2 * TAU):
         expected = 0.05e-9 * infinite * math.erf(math.sqrt(t / TAU))
-        assert v[round(t / 5e-6)] == pytest.approx(expected, rel=5e-3)
+        assert v[round(t / 5e-6)] == pytest.approx(expected, rel=5e-3, abs=0)
 
 
 def test_a_rall_tree_is_its_equivalent_cylinder():
@@ -157,7 +157,7 @@ def test_charge_is_conserved():
     charge = sum(
         0.01 * a * (found.trace(c).values[-1] - REST) for a, c in zip(area, columns, strict=True)
     )
-    assert charge == pytest.approx(1e-14, rel=1e-6)
+    assert charge == pytest.approx(1e-14, rel=1e-6, abs=0)
 
 
 def test_two_halves_of_a_segment_are_one_segment():
@@ -263,7 +263,7 @@ def test_a_gap_junction_joins_segments_of_different_cells():
     # In the steady state what crosses the junction leaks out of the second cell.
     crossing = 2e-9 * (first - second)
     leaking = LEAK * 2 * math.pi * 1e-6 * 50e-6 * (second + far - 2 * REST)
-    assert crossing == pytest.approx(leaking, rel=1e-6)
+    assert crossing == pytest.approx(leaking, rel=1e-6, abs=0)
 
 
 def test_neuron_solves_for_the_potential_that_a_voltage_clamp_holds():
@@ -352,4 +352,4 @@ def test_channels_gates_currents_and_inputs_are_recorded_by_path():
     )
     assert found.trace(f"{base}/nas/na/m/q").values[0] == pytest.approx(0.0529, abs=1e-4)
     for path in columns[-3:]:
-        assert found.trace(path).values[-1] == pytest.approx(5e-11)
+        assert found.trace(path).values[-1] == pytest.approx(5e-11, rel=1e-9, abs=0)
