@@ -22,7 +22,16 @@ def processor() -> str:
 def main() -> None:
     """Run each script and print its table under a heading."""
     print(f"{processor()}, {datetime.now(UTC):%Y-%m-%d}\n")
-    for name in ("startup", "loading", "speed", "peers", "threads", "repositories"):
+    for name in (
+        "startup",
+        "loading",
+        "speed",
+        "agreement",
+        "stdp",
+        "peers",
+        "threads",
+        "repositories",
+    ):
         print(f"## {name}\n", flush=True)
         subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True)
         print()

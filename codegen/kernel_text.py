@@ -687,6 +687,15 @@ class KernelText:
             else:
                 terms.append(f"m.{self.variable(other, part)}[{entry}]")
         local = local_name(variable)
+        if (
+            listed.which is None
+            and reduce == "add"
+            and self.dialect is CPP
+            and terms[0][:2] == "m."
+        ):
+            array, _, _ = terms[0].partition("[")
+            span = f"m.{name}_starts[i], m.{name}_starts[i + 1]"
+            return [f"{real} {local} = ls_sum<{real}>({array}, m.{name}_entries, {span});"]
         lines = [f"{real} {local} = {start};"]
         if listed.which is None:
             lines.append(f"{loop} {local} = {local} {operator} {terms[0]};")

@@ -54,31 +54,31 @@ LS_FN float ls_phi_near(float z) {
 LS_FN bool ls_is_near(double z) { return (z >= -2.0) & (z <= 0.25); }
 LS_FN bool ls_is_near(float z) { return (z >= -2.0f) & (z <= 0.25f); }
 
-// The same for -3/8 <= z <= 1/16, where most of it is in most steps: a shorter interpolant, with
+// The same for -3/8 <= z <= 1/8, where most of it is in most steps: a shorter interpolant, with
 // round-off as near.
 LS_FN double ls_phi_small(double z) {
-    double p = 0x1.04a2e6f199685p-22;
-    p = ls_fma(p, z, 0x1.6f82150bd2c1bp-19);
-    p = ls_fma(p, z, 0x1.a00666edc7942p-16);
-    p = ls_fma(p, z, 0x1.a019b8afdfe97p-13);
-    p = ls_fma(p, z, 0x1.6c16c1480f837p-10);
-    p = ls_fma(p, z, 0x1.11111112afef7p-7);
-    p = ls_fma(p, z, 0x1.55555555598d9p-5);
-    p = ls_fma(p, z, 0x1.55555555554cep-3);
-    p = ls_fma(p, z, 0x1.fffffffffffffp-2);
+    double p = 0x1.0b703563656c7p-22;
+    p = ls_fma(p, z, 0x1.709097bc8092ap-19);
+    p = ls_fma(p, z, 0x1.a0160eb2702aep-16);
+    p = ls_fma(p, z, 0x1.a01a1da3ef0ffp-13);
+    p = ls_fma(p, z, 0x1.6c16c21147f5bp-10);
+    p = ls_fma(p, z, 0x1.111111109f449p-7);
+    p = ls_fma(p, z, 0x1.555555554afd8p-5);
+    p = ls_fma(p, z, 0x1.5555555555556p-3);
+    p = ls_fma(p, z, 0x1.0000000000003p-1);
     return ls_fma(p, z, 1.0);
 }
 LS_FN float ls_phi_small(float z) {
-    float p = 0x1.461608p-10f;
-    p = ls_fma(p, z, 0x1.0ff896p-7f);
-    p = ls_fma(p, z, 0x1.55518cp-5f);
-    p = ls_fma(p, z, 0x1.555566p-3f);
+    float p = 0x1.4d8492p-10f;
+    p = ls_fma(p, z, 0x1.109a94p-7f);
+    p = ls_fma(p, z, 0x1.555928p-5f);
+    p = ls_fma(p, z, 0x1.555574p-3f);
     p = ls_fma(p, z, 0x1.0p-1f);
     return ls_fma(p, z, 0x1.0p+0f);
 }
-// (z + 3/8) (1/16 - z) >= 0: one comparison.
-LS_FN bool ls_is_small(double z) { return ls_fma(z, -0.3125 - z, 0.0234375) >= 0; }
-LS_FN bool ls_is_small(float z) { return ls_fma(z, -0.3125f - z, 0.0234375f) >= 0; }
+// (z + 3/8) (1/8 - z) >= 0: one comparison.
+LS_FN bool ls_is_small(double z) { return ls_fma(z, -0.25 - z, 0.046875) >= 0; }
+LS_FN bool ls_is_small(float z) { return ls_fma(z, -0.25f - z, 0.046875f) >= 0; }
 
 // phi(z) and expm1(z) of a block of at most LS_FAR_BLOCK numbers, in place. Which of three ways a
 // number goes is a matter of that number alone, so that results do not depend on how instances
