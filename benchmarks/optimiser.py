@@ -76,6 +76,9 @@ Rotter and Diesmann 1999 |
 step are constants |
 | a derived variable is evaluated once per state of what it depends on | `body.py` | \
 `test_body.py` | the C++ compiler shares the rest, and hoists what a loop does not change |
+| sums of multiples are gathered in kernels | `folding.py` | `test_folding.py` | |
+| a state that makes a checked one infinite is not looked at itself | `finite_checks.py` | \
+`test_finite_checks.py` | |
 | small powers are products, choices masks | `kernel_text.py` | `test_print_c.py` | |
 | derived variables that nobody reads are not evaluated | `body.py` | `test_body.py` | |
 | connections to what does nothing are dropped | `lower_phases.py` | `test_lower_phases.py` | |
