@@ -47,7 +47,11 @@ def check_regions(instances: Instances, model: Model, noted: Faults) -> None:
                 morphology = morphology_of(shape)
             except MorphologyError:
                 continue  # ids that are no numbers: a point needs none
-            if faults(morphology):
+            if wrong := faults(morphology):
+                for fault in wrong:
+                    noted.warning(
+                        f"{fault.message}; its one segment is run as a point", fault.place
+                    )
                 continue
             regions = regions_of(morphology)
             for part in biophysics.descendants():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ..codegen.program import Program
 from ..converter.network import Array
-from ..errors import Interrupted, NumericalError
+from ..errors import Fault, Interrupted, NumericalError
 from .backends import Running
 from .files import joined
 from .plan import Plan
@@ -36,6 +36,9 @@ Progress = Callable[[float, str], None]
 
 #: A chunk aims at this long, so that Ctrl-C and progress are answered within 0.2 s.
 CHUNK_SECONDS = 0.05
+
+#: Warnings of a model that a run repeats.
+SHOWN_WARNINGS = 10
 
 
 class _Stop:
@@ -98,13 +101,23 @@ def simulate(
         recorded(plan, request, rows[: done + 1], running.events()),
         cables=cable_shapes(plan.program, running),
     )
-    warnings = watch.warnings(request.method)
+    warnings = [*told(plan.warnings), *watch.warnings(request.method)]
     if warnings:
         settings = {**recording.settings, "warnings": "\n".join(warnings)}
         recording = replace(recording, settings=settings)
     if done < steps:
         raise Interrupted(recording)
     return recording
+
+
+def told(warnings: Sequence[Fault]) -> list[str]:
+    """Return the model's warnings, a line each; the first of many stand for the rest."""
+    lines = [f"{w.place}: {w.message}" if w.place else w.message for w in warnings]
+    lines = list(dict.fromkeys(lines))
+    more = len(lines) - SHOWN_WARNINGS
+    if more > 1:
+        lines[SHOWN_WARNINGS:] = [f"and {more} more; lemsmith check lists them"]
+    return lines
 
 
 def cable_shapes(program: Program, running: Running) -> tuple[CableShape, ...]:

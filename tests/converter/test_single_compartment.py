@@ -54,3 +54,27 @@ def test_several_segments_are_refused() -> None:
     )
     with pytest.raises(UsageError, match="single-compartment cells only, and 'c'"):
         _run(more=more)
+
+
+@pytest.mark.parametrize("method", ["default", "jlems"])
+@pytest.mark.parametrize(
+    ("group", "told"),
+    [
+        ('<segmentGroup id="soma"><include segmentGroup="soma"/></segmentGroup>', "each other"),
+        ('<segmentGroup id="soma"><member segment="7"/></segmentGroup>', "7"),
+    ],
+)
+def test_a_run_tells_of_segment_groups_that_mean_nothing(method, group, told) -> None:
+    text = CELL.format(attributes=WHOLE, more=group)
+    recording = lemsmith.run(text, target="net", length="1 ms", step="0.01 ms", method=method)
+    warning = str(recording.settings["warnings"])
+    assert told in warning
+    assert "run as a point" in warning
+
+
+def test_a_run_tells_of_a_density_on_a_group_that_is_not_there() -> None:
+    text = CELL.format(attributes=WHOLE, more="").replace(
+        'erev="-54mV"', 'erev="-54mV" segmentGroup="dendrites"'
+    )
+    recording = lemsmith.run(text, target="net", length="1 ms", step="0.01 ms")
+    assert "'dendrites'" in str(recording.settings["warnings"])
