@@ -9,6 +9,7 @@ from ..errors import Faults, ModelError, Place, did_you_mean
 from ..schemas import core_types
 from .component_types import LEGACY, TypeReader
 from .components import ComponentReader
+from .declarations import check_declarations
 from .definitions import read_constants, read_dimensions, read_units
 from .derived_parameters import derive_parameters
 from .dimensions import check_dimensions, infer_dimensions
@@ -84,6 +85,7 @@ def _resolve(document: Document, faults: Faults) -> Model:
     types = type_reader.read_all(e for e in elements if e.tag == "ComponentType")
     types = infer_dimensions(types, global_constants)
     check_dimensions(types, global_constants, faults, at)
+    check_declarations(types, global_constants, faults, at)
     # Components of types that are wrong would only repeat their faults.
     broken_types = bool(faults.errors)
     templates = {e.attributes["id"]: e for e in elements if e.tag not in LANGUAGE and e.get("id")}
