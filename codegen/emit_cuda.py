@@ -229,7 +229,7 @@ class _Emitter:
         loop = OWN.format(size=layout.size)
         self.define(name, [f"{loop} {{", *(f"    {line}" for line in lines), "}"])
         states = self.program.function(f"act {population}").states
-        suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
+        suffix = "__next" if any(f"{s}__next" in layout.variables for s in states) else ""
         stored = frozenset((population, state + suffix) for state in states)
         read = frozenset((population, state) for state in states)
         return Operation([f"{name}(m, s);"], own | read, written | stored, others)

@@ -63,6 +63,9 @@ class _Emitter:
         elif function.results:
             results = ", ".join(map(printer, function.results))
             body.append(f"return ({results},)")
+        elif function.kind in ("step", "act"):
+            # What has no states has none at the end of a step either.
+            body.append("return ()")
         return [*lines, *(f"    {line}" for line in body or ["pass"])]
 
     def loads(self, function: Function, layout: Layout) -> list[str]:

@@ -404,7 +404,7 @@ class KernelText:
         act = self.program.function(f"act {population}")
         states, tests = act.states, len(act.arguments)
         pop = self.pop[population]
-        suffix = "__next" if f"{states[0]}__next" in layout.variables else ""
+        suffix = "__next" if any(f"{s}__next" in layout.variables for s in states) else ""
         loads = [f"x[{n}] = m.{self.variable(layout, s)}[i];" for n, s in enumerate(states)]
         stores = [
             f"m.{self.variable(layout, s + suffix)}[i] = (real)x[{n}];"

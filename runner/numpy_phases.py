@@ -335,7 +335,8 @@ class NumpyPhases:
         """Carry flagged instances through their step, condition by condition."""
         number = self.number[population]
         act = self.functions[f"act {population}"]
-        suffix = "__next" if (population, f"{act.states[0]}__next") in self.variables else ""
+        ahead = any((population, f"{s}__next") in self.variables for s in act.states)
+        suffix = "__next" if ahead else ""
         for instance in self.crossing.pop(number, np.zeros(0, dtype=np.int64)):
             i = np.full(1, instance)
             start = [self.variables[population, s][i] for s in act.states]

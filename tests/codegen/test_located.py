@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lemsmith
 import numpy as np
 import pytest
 from hypothesis import given
@@ -239,3 +240,27 @@ def test_the_scalar_act_does_the_marked_blocks():
     assert function.arguments == ("on_0", "on_1")
     assert results(function, t=0.0, v=2.0, n=9.0, on_0=1.0, on_1=0.0) == [9.0, 0.0]
     assert results(function, t=0.0, v=2.0, n=9.0, on_0=0.0, on_1=1.0) == [0.0, 2.0]
+
+
+STATELESS = """<Lems><Target component="sim"/>
+<Include file="Cells.xml"/><Include file="Networks.xml"/><Include file="Simulation.xml"/>
+<ComponentType name="clock" extends="baseSpikeSource"><Parameter name="at" dimension="time"/>
+<Dynamics><OnCondition test="t .gt. at .and. t .lt. at + at">{action}</OnCondition></Dynamics>
+</ComponentType><clock id="c" at="5.03ms"/>
+<network id="net"><population id="p" component="c" size="3"/></network>
+<Simulation id="sim" length="10ms" step="0.1ms" target="net">
+<EventOutputFile id="e" fileName="e.dat" format="TIME_ID">
+<EventSelection id="0" select="p[0]" eventPort="spike"/></EventOutputFile></Simulation></Lems>"""
+
+
+@pytest.mark.parametrize("backend", ["cpp", "numpy", "cuda-on-host"])
+def test_a_condition_of_what_has_no_state_is_located(backend):
+    times = lemsmith.run(STATELESS.format(action='<EventOut port="spike"/>'), backend=backend)
+    (train,) = times.events
+    assert train.times[0] == pytest.approx(5.03e-3, abs=1e-10)
+
+
+@pytest.mark.parametrize("backend", ["cpp", "numpy", "cuda-on-host"])
+def test_a_condition_without_action_does_nothing(backend):
+    (train,) = lemsmith.run(STATELESS.format(action=""), backend=backend).events
+    assert len(train.times) == 0
