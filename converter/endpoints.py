@@ -74,18 +74,12 @@ class EndpointFinder(TreeBuilder):
 
     def listed(self, node: Node, name: str) -> Node | None:
         """Return the population that a ComponentRequirement `name` leads to."""
-        holder: Node | None = node
-        while holder is not None:
+        for holder in (node, *node.above()):
             identity = holder.references.get(name)
             if identity is not None:
-                scope: Node | None = holder
-                while scope is not None:
-                    for candidate in scope.inside():
-                        if candidate.id == identity:
-                            return candidate
-                    scope = scope.parent
-                return None
-            holder = holder.parent
+                scopes = (holder, *holder.above())
+                candidates = (each for scope in scopes for each in scope.inside())
+                return next((each for each in candidates if each.id == identity), None)
         return None
 
     def bind_instance(self, builder: Builder, name: str) -> list[Endpoint]:

@@ -180,7 +180,7 @@ class TreeBuilder:
             target = self.referenced(node, literal, part.place)
             if target is None:
                 continue
-            if any(above.component is target for above in ancestors(node)):
+            if within(node, target):
                 self.faults.error(f"{target.id!r} contains itself", part.place)
                 continue
             below = target.id or literal.rsplit("/", 1)[-1]
@@ -300,12 +300,14 @@ def _written(node: Node) -> Place:
     return node.place
 
 
-def ancestors(node: Node) -> Iterator[Node]:
-    """Yield `node` and what it lies in, from the inside out."""
-    current: Node | None = node
-    while current is not None:
-        yield current
-        current = current.parent
+def within(node: Node, component: Component) -> bool:
+    """Tell whether `node` is of `component`, or stands somewhere inside it.
+
+    Components made of a type alone have no id; any two of one type are the same.
+    """
+    if component.id is not None:
+        return any(each.component is component for each in (node, *node.above()))
+    return any(e.type is component.type and e.id is None for e in (node, *node.above()))
 
 
 def _own_parts(node: Node) -> Iterator[Component]:

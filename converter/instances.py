@@ -66,6 +66,13 @@ class Node:
         for nodes in self.lists.values():
             yield from nodes
 
+    def above(self) -> Iterator[Node]:
+        """Yield what this node lies in, across groups, from the inside out."""
+        node = self.parent
+        while node is not None:
+            yield node
+            node = node.parent
+
     def subtree(self) -> Iterator[Node]:
         """Yield this node and all below it within the group, parents first."""
         yield self

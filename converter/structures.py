@@ -11,7 +11,7 @@ from ..errors import Faults
 from .connections import ConnectionBuilder, set_value
 from .endpoints import Endpoint
 from .evaluate import Value
-from .instance_tree import INSTANCE_LIMIT, Builder, ancestors
+from .instance_tree import INSTANCE_LIMIT, Builder, within
 from .instances import Index, Instances, Node
 from .model import Component, Model, StructureElement
 from .quantities import read_quantity
@@ -90,7 +90,7 @@ class StructureBuilder(ConnectionBuilder):
         repeats = self.repeats(node, part)
         if target is None or repeats is None:
             return
-        if _within(node, target):
+        if within(node, target):
             self.faults.error(
                 f"{node.id or node.type.name!r} is made of {target.id or target.type.name!r}, "
                 "which it is itself a part of",
@@ -205,15 +205,3 @@ def _expanded(endpoint: Endpoint, size: int) -> Endpoint:
     """Return `endpoint` with each of its rows repeated `size` times."""
     rows = (endpoint.rows[:, None] * size + np.arange(size)).ravel()
     return Endpoint(rows, endpoint.node, np.repeat(endpoint.index, size))
-
-
-def _within(node: Node, component: Component) -> bool:
-    """Tell whether `node` is `component`, or stands somewhere inside it."""
-    return any(_same(above, component) for above in ancestors(node))
-
-
-def _same(node: Node, component: Component) -> bool:
-    """Tell whether `node` is of `component`; components made of a type alone have no id."""
-    if component.id is not None:
-        return node.component is component
-    return node.type is component.type and node.id is None

@@ -202,12 +202,10 @@ class Symbols:
 
     def outside(self, node: Node, name: str) -> Expression | None:
         """Return what stands above `node`, which is not absorbed by anything, supplies."""
-        holder = node.parent
-        while holder is not None:
+        for holder in node.above():
             kind = self.holds(holder, name)
             if kind is not None:
                 return self.seen(node.group, holder, name, kind)
-            holder = holder.parent
         return Name("t") if name == "t" else None
 
     def above_flattened(self, node: Node, root: Node, name: str) -> Expression | None:
@@ -241,12 +239,10 @@ class Symbols:
             # Through a tunnel or a path the question goes on to the parent.
             found = self.above(node, name) if node.group is group else None
             if found is None and node.group is not group:
-                holder: Node | None = node.parent
-                while holder is not None:
+                for holder in node.above():
                     above_kind = self.holds(holder, name)
                     if above_kind is not None:
                         return self.seen(group, holder, name, above_kind, via=node.group)
-                    holder = holder.parent
             return found
         if kind == "requirement" and not self.copies(node):
             return (
@@ -258,12 +254,10 @@ class Symbols:
 
     def public_above(self, group: Group, node: Node, name: str) -> Expression | None:
         """Return what `node`'s ancestors supply, seen from another group through a peer."""
-        holder = node.parent
-        while holder is not None:
+        for holder in node.above():
             kind = self.holds(holder, name)
             if kind is not None and not (kind == "requirement" and not self.copies(holder)):
                 return self.seen(group, holder, name, kind, via=node.group)
-            holder = holder.parent
         return None
 
     def seen(
@@ -367,8 +361,9 @@ def _is_ancestor(group: Group, other: Group) -> bool:
 
 def unknown(symbols: Symbols, node: Node, name: str, what: str) -> None:
     """Note that `node` needs `name` and nobody supplies it."""
-    known = sorted({n for holder in _chain(node) for n in (*holder.values, *holder.type.exposures)})
-    empty = next((h.type.name for h in _chain(node)[1:] if name in h.type.exposures), None)
+    chain = (node, *node.above())
+    known = sorted({n for holder in chain for n in (*holder.values, *holder.type.exposures)})
+    empty = next((h.type.name for h in node.above() if name in h.type.exposures), None)
     symbols.faults.error(
         f"{what} of {node.id or node.type.name!r} needs {name!r}, which nothing around it supplies",
         node.place,
@@ -376,15 +371,6 @@ def unknown(symbols: Symbols, node: Node, name: str, what: str) -> None:
         if empty
         else did_you_mean(name, known) or f"give it a parent that has {name!r}",
     )
-
-
-def _chain(node: Node) -> list[Node]:
-    found: list[Node] = []
-    current: Node | None = node
-    while current is not None:
-        found.append(current)
-        current = current.parent
-    return found
 
 
 TIME_DIMENSION = TIME
