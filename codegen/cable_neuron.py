@@ -33,7 +33,6 @@ from ..converter.network import (
     Assign,
     Collect,
     Derivative,
-    Emit,
     Network,
     Population,
     Statement,
@@ -41,6 +40,7 @@ from ..converter.network import (
     When,
 )
 from ..converter.simplify import simplify
+from .cable_spikes import sent
 from .lower_cable import MIDDLE, CableLowering, is_pool, rated, trees_of
 from .lower_phases import _Work
 from .methods.updates import DT, Groups, Update, slope
@@ -451,11 +451,7 @@ def generates(work: _Work) -> bool:
     population = work.population
     if rated(work) or not population.conditions or "i" not in population.exposures:
         return False
-    return not any(_emits(condition.body) for condition in population.conditions)
-
-
-def _emits(statements: tuple[Statement, ...]) -> bool:
-    return any(isinstance(s, Emit) or (isinstance(s, When) and _emits(s.body)) for s in statements)
+    return not any(True for condition in population.conditions for _ in sent(condition.body))
 
 
 def held_variables(population: Population) -> set[str]:

@@ -257,8 +257,7 @@ def reach(
 
     def read(population: str, variable: str) -> None:
         other = program.layout(population)
-        derived = variable in other.published or variable not in other.variables
-        if derived and function.kind != "kernel":
+        if other.derives(variable) and function.kind != "kernel":
             value = f"value {population} {variable}"
             if value in seen or not any(f.name == value for f in program.functions):
                 return

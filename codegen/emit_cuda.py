@@ -20,6 +20,7 @@ from .kernel_text import Dialect, KernelText
 from .located import CROSSED
 from .print_c import identifier, number
 from .program import (
+    NEXT,
     BufferName,
     Flag,
     Function,
@@ -229,7 +230,7 @@ class _Emitter:
         loop = OWN.format(size=layout.size)
         self.define(name, [f"{loop} {{", *(f"    {line}" for line in lines), "}"])
         states = self.program.function(f"act {population}").states
-        suffix = "__next" if any(f"{s}__next" in layout.variables for s in states) else ""
+        suffix = layout.ahead(states)
         stored = frozenset((population, state + suffix) for state in states)
         read = frozenset((population, state) for state in states)
         return Operation([f"{name}(m, s);"], own | read, written | stored, others)
@@ -319,7 +320,7 @@ class _Emitter:
         since = "s.step - s.begin" + (" + 1" if self.before_tick(function) else "")
         lines: list[str] = []
         for name in layout.checked:
-            stored = name if name in written else f"{name}__next"
+            stored = name if name in written else name + NEXT
             if stored in written:
                 load = f"{self.text.variable(layout, stored)}[i]"
                 lines.append(self.check(layout, name, load, since))
@@ -347,14 +348,11 @@ class _Emitter:
         found: list[Operation] = []
         for n, column in enumerate(self.columns):
             layout = self.layouts[column.population]
-            derived = column.variable in layout.published or column.variable not in layout.variables
-            at = f"m.row_at_{n}[j]"
-            if derived:
-                value = f"{self.text.value_name(column.population, column.variable)}(m, s, {at})"
+            value = self.text.value_at(column.population, column.variable, f"m.row_at_{n}[j]")
+            if layout.derives(column.variable):
                 function = self.program.function(f"value {column.population} {column.variable}")
                 own, others, _ = reach(self.program, function)
             else:
-                value = f"m.{self.text.variable(layout, column.variable)}[{at}]"
                 own, others = frozenset({(column.population, column.variable)}), frozenset()
             found.append(
                 Operation(

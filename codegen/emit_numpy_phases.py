@@ -151,8 +151,7 @@ class _Emitter:
                 read = layout.reads[name]
                 other = self.layouts[read.population]
                 at = f"{symbol(number, f'at {read.index}')}[i]"
-                derived = read.variable in other.published or read.variable not in other.variables
-                if not kernel and derived:
+                if not kernel and other.derives(read.variable):
                     called = self.values[f"value {read.population} {read.variable}"]
                     return f"{called}({at}, t, dt)"
                 return f"{symbol(self.number[other.name], read.variable)}[{at}]"

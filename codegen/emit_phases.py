@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from ..converter.expressions import Name
 from ..converter.network import Assign
@@ -17,6 +18,7 @@ from .lower_phases import CLOCK, OLD, VERSION
 from .ownership import Access, Ownership, meetings, threaded
 from .print_c import identifier, number
 from .program import (
+    NEXT,
     BufferName,
     Flag,
     Function,
@@ -26,7 +28,7 @@ from .program import (
     half_in_ms,
     most_events,
 )
-from .recorded_columns import Column, column_groups, column_loop
+from .recorded_columns import column_groups, column_loop
 from .templates import render
 from .vector_loops import BLOCK, Loops, Stage, shared_part, staged
 
@@ -216,7 +218,7 @@ class _Emitter:
         looked at: what is carried is looked at in the step that follows.
         """
         new = stepped(function)
-        checked = [at for name in layout.checked for at in (name, f"{name}__next") if at in new]
+        checked = [at for name in layout.checked for at in (name, name + NEXT) if at in new]
         told = told_by(function, [e.argument for s in loops.stages for e in s.evaluations], checked)
         found = [
             local_name(value.name) if isinstance(value := new[at], Name) else stored(at)
@@ -532,17 +534,9 @@ class _Emitter:
         lines: list[str] = []
         for column in column_groups(self.program):
             layout = self.layouts[column.population]
-            loop = column_loop(column, self.recorded(column, layout), self.condition(layout))
-            lines.extend(loop)
+            value = partial(self.text.value_at, column.population, column.variable)
+            lines.extend(column_loop(column, value, self.condition(layout)))
         return lines
-
-    def recorded(self, column: Column, layout: Layout) -> Callable[[str], str]:
-        """Return what writes the recorded value of an instance."""
-        if column.variable in layout.published or column.variable not in layout.variables:
-            name = self.text.value_name(column.population, column.variable)
-            return lambda at: f"{name}(m, s, {at})"
-        name = self.text.variable(layout, column.variable)
-        return lambda at: f"m.{name}[{at}]"
 
     def condition(self, layout: Layout) -> Callable[[str], str]:
         """Return what writes the condition that this thread owns an instance."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ..converter.expressions import Binary, Choose, Expression, Name, Negative, Number, names
 from ..converter.network import Assign
-from .program import Function
+from .program import NEXT, Function
 
 
 def stepped(function: Function) -> dict[str, Expression]:
@@ -29,7 +29,7 @@ def stepped(function: Function) -> dict[str, Expression]:
 
 
 def _old(variable: str) -> str:
-    return variable.removesuffix("__next")
+    return variable.removesuffix(NEXT)
 
 
 def told_by(

@@ -258,6 +258,8 @@ class KernelText:
         self.buffers: list[BufferName] = []
         self.fields: list[str] = []
         self.ports = {key: n for n, key in enumerate(sending_ports(program))}
+        #: Bodies of the functions that carry one instance, by name.
+        self.scalars: dict[str, list[str]] = {}
         #: The lists that kernels add up in runs.
         self.runs: dict[str, Runs] = {}
         if dialect is CPP:
@@ -281,6 +283,13 @@ class KernelText:
     def value_name(self, population: str, variable: str) -> str:
         """Return the C name of a derived variable's function."""
         return f"value_{self.pop[population]}_{identifier(variable)}"
+
+    def value_at(self, population: str, variable: str, at: str) -> str:
+        """Return the text of a value of instance `at`, as it is whenever it is asked for."""
+        layout = self.layouts[population]
+        if layout.derives(variable):
+            return f"{self.value_name(population, variable)}(m, s, {at})"
+        return f"m.{self.variable(layout, variable)}[{at}]"
 
     @property
     def taken(self) -> str:
@@ -404,7 +413,7 @@ class KernelText:
         act = self.program.function(f"act {population}")
         states, tests = act.states, len(act.arguments)
         pop = self.pop[population]
-        suffix = "__next" if any(f"{s}__next" in layout.variables for s in states) else ""
+        suffix = layout.ahead(states)
         loads = [f"x[{n}] = m.{self.variable(layout, s)}[i];" for n, s in enumerate(states)]
         stores = [
             f"m.{self.variable(layout, s + suffix)}[i] = (real)x[{n}];"
@@ -509,7 +518,13 @@ class KernelText:
         return {"head": head, "lines": self.scalar_lines(function, layout)}
 
     def scalar_lines(self, function: Function, layout: Layout) -> list[str]:
-        """Return the body of such a function."""
+        """Return the body of such a function, printed once: its length is asked for first."""
+        if function.name not in self.scalars:
+            self.scalars[function.name] = self.printed_scalar(function, layout)
+        return self.scalars[function.name]
+
+    def printed_scalar(self, function: Function, layout: Layout) -> list[str]:
+        """Return the body of a function that carries one instance."""
         printer = self.printer(function, layout, kernel=True)
         return [
             "(void)m; (void)s; (void)i; (void)t; (void)dt; (void)x; (void)y;",
@@ -619,9 +634,8 @@ class KernelText:
                 read = layout.reads[name]
                 other = self.layouts[read.population]
                 at = f"m.{self.pop[layout.name]}_at_{identifier(read.index)}[i]"
-                stored = read.variable in other.variables
-                if not kernel and (read.variable in other.published or not stored):
-                    return f"{cast}{self.value_name(other.name, read.variable)}(m, s, {at})"
+                if not kernel:
+                    return f"{cast}{self.value_at(other.name, read.variable, at)}"
                 return f"{cast}m.{self.variable(other, read.variable)}[{at}]"
             if name in layout.variables or name in layout.parameters:
                 if function.kind == "kernel":
@@ -671,6 +685,14 @@ class KernelText:
             ]
         return before, each
 
+    def summed_array(self, listed: CollectList, *, pull: bool) -> str | None:
+        """Return the one array whose entries a list adds up, None where it is not as simple."""
+        if listed.which is not None or self.dialect is not CPP:
+            return None
+        ((population, part),) = listed.parts
+        layout = self.layouts[population]
+        return None if pull and layout.derives(part) else f"m.{self.variable(layout, part)}"
+
     def collect_lines(
         self, variable: str, name: str, reduce: str, real: str, *, pull: bool
     ) -> list[str]:
@@ -678,24 +700,18 @@ class KernelText:
         listed: CollectList = next(c for c in self.program.collect_lists if c.name == name)
         start, operator = ("0", "+") if reduce == "add" else ("1", "*")
         loop = f"for (int64_t k = m.{name}_starts[i]; k < m.{name}_starts[i + 1]; k++)"
-        terms: list[str] = []
-        for population, part in listed.parts:
-            other = self.layouts[population]
-            entry = f"m.{name}_entries[k]"
-            if pull and (part in other.published or part not in other.variables):
-                terms.append(f"{self.value_name(population, part)}(m, s, {entry})")
-            else:
-                terms.append(f"m.{self.variable(other, part)}[{entry}]")
         local = local_name(variable)
-        if (
-            listed.which is None
-            and reduce == "add"
-            and self.dialect is CPP
-            and terms[0][:2] == "m."
-        ):
-            array, _, _ = terms[0].partition("[")
+        array = self.summed_array(listed, pull=pull) if reduce == "add" else None
+        if array is not None:
             span = f"m.{name}_starts[i], m.{name}_starts[i + 1]"
             return [f"{real} {local} = ls_sum<{real}>({array}, m.{name}_entries, {span});"]
+        entry = f"m.{name}_entries[k]"
+        terms = [
+            self.value_at(population, part, entry)
+            if pull
+            else f"m.{self.variable(self.layouts[population], part)}[{entry}]"
+            for population, part in listed.parts
+        ]
         lines = [f"{real} {local} = {start};"]
         if listed.which is None:
             lines.append(f"{loop} {local} = {local} {operator} {terms[0]};")

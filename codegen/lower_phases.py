@@ -59,6 +59,7 @@ from .methods.runge_kutta import TABLEAUS, Tableau
 from .methods.structured import early_steps, is_linear, late_steps, layers_of, staggered, structured
 from .methods.updates import Group, Groups, Slopes, closure, slope
 from .program import (
+    NEXT,
     CollectList,
     Delivery,
     Function,
@@ -85,10 +86,6 @@ LOCATED = frozenset({"default", "exact"})
 
 #: How far explicit methods reach on the negative axis: |step times slope| of a stable step.
 STABLE = {"euler": 2.0, "rk2": 2.0, "rk4": 2.785}
-
-#: Suffix of the second copy of a state that others still read.
-NEXT = "__next"
-
 
 #: Under exact events: suffix of a state as it was when an instance was last carried to an event
 #: or began its step, the time of that, and how often its future was revised.

@@ -11,7 +11,7 @@ Schedule "continuous" has no steps: it carries the network for adaptive methods.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +40,10 @@ Index = NDArray[np.int64]
 
 #: Events without delay inside one another that a run accepts before it calls them a circle.
 DEPTH_LIMIT = 1000
+
+
+#: Suffix of the second copy of a state that others still read.
+NEXT = "__next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,14 @@ class Layout:
     draws: bool = False
     cable: Cable | None = None
     members: tuple[Member, ...] = ()
+
+    def derives(self, variable: str) -> bool:
+        """Tell whether who asks for a value at any time gets it worked out, not as it is stored."""
+        return variable in self.published or variable not in self.variables
+
+    def ahead(self, states: Iterable[str]) -> str:
+        """Return the suffix under which a step stores new values of `states`: NEXT or none."""
+        return NEXT if any(state + NEXT in self.variables for state in states) else ""
 
 
 @dataclass(frozen=True, slots=True)

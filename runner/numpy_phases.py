@@ -19,7 +19,6 @@ from ..codegen.program import (
     CollectList,
     Delivery,
     Program,
-    RecordedColumn,
     half_in_ms,
     most_events,
     recorded_ranges,
@@ -114,18 +113,15 @@ class NumpyPhases:
         #: How each column's value is found: a function or a variable, and whose.
         self.columns = [
             (
-                self.by_name[f"value {c.population} {c.variable}"] if self.evaluated(c) else None,
+                self.by_name[f"value {c.population} {c.variable}"]
+                if program.layout(c.population).derives(c.variable)
+                else None,
                 (c.population, c.variable),
                 c.instance,
                 np.full(1, c.instance),
             )
             for c in program.columns
         ]
-
-    def evaluated(self, column: RecordedColumn) -> bool:
-        """Tell whether a column's value is worked out when it is recorded."""
-        layout = self.program.layout(column.population)
-        return column.variable in layout.published or column.variable not in layout.variables
 
     # --- what generated text calls ----------------------------------------------------------
 
@@ -335,8 +331,7 @@ class NumpyPhases:
         """Carry flagged instances through their step, condition by condition."""
         number = self.number[population]
         act = self.functions[f"act {population}"]
-        ahead = any((population, f"{s}__next") in self.variables for s in act.states)
-        suffix = "__next" if ahead else ""
+        suffix = self.program.layout(population).ahead(act.states)
         for instance in self.crossing.pop(number, np.zeros(0, dtype=np.int64)):
             i = np.full(1, instance)
             start = [self.variables[population, s][i] for s in act.states]
