@@ -19,10 +19,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from lemsmith.runner import pipeline
-from lemsmith.runner.backends import backend
-from lemsmith.runner.request import made
-from speed import BENCH, DELAYS, FLAGS, NUMBERS, STEPS
+from measuring import BENCH, looped, yardstick
+from speed import DELAYS, FLAGS, NUMBERS, STEPS
 
 #: What a hand kernel does with the spikes of a step, and the same with the spikes told.
 COUNTED = "nsp+=L.size();"
@@ -32,14 +30,7 @@ EARLY = 20.0
 
 def written(name: str, folder: Path, ms: float, step: float, seed: int) -> None:
     """Write a network and the hand kernel's input."""
-    subprocess.run(
-        [
-            *(sys.executable, str(BENCH / "nmlgen.py"), name, str(folder)),
-            *("--ms", str(ms), "--dt", str(step), "--seed", str(seed)),
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    yardstick(name, folder, "--ms", str(ms), "--dt", str(step), "--seed", str(seed))
     subprocess.run(
         [
             *(sys.executable, str(BENCH / "limit/raw.py")),
@@ -84,17 +75,8 @@ def by_hand(program: Path, name: str, folder: Path, ms: float, step: float) -> d
 
 def ours(model: Path) -> dict[int, list]:
     """Return the times, ms, of every cell's spikes here, by the default method."""
-    request = made(model, threads=1)
-    found, _ = pipeline.translate(request)
-    running = backend("cpp").start(found, request)
-    rows = np.empty((found.program.steps, len(found.program.columns)))
-    running.initial_row()
-    running.advance(len(rows), rows)
-    return {
-        cell: [float(t) * 1e3 for t in times]
-        for cell, times in enumerate(running.events())
-        if len(times)
-    }
+    trains = looped(model).events
+    return {cell: [float(t) * 1e3 for t in each] for cell, each in enumerate(trains) if len(each)}
 
 
 def met(one: dict[int, list], other: dict[int, list], near: float) -> tuple[int, int]:

@@ -18,12 +18,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import resource
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +28,11 @@ from typing import Any
 
 import numpy as np
 from lemsmith.errors import LemsmithError
-from lemsmith.runner.backends import backend
-from lemsmith.runner.pipeline import translate
 from lemsmith.runner.recording import crossings
-from lemsmith.runner.request import made
 from lemsmith.runner.simulate import times
-from run import processor
+from measuring import SHARED, looped, of_children, processor, whole
 
-CORPUS = Path(__file__).resolve().parents[2] / "shared/corpus/osb/Thalamocortical"
+CORPUS = SHARED / "corpus/osb/Thalamocortical"
 NEURON, JAR = os.environ.get("LEMSMITH_NEURON", ""), os.environ.get("LEMSMITH_JAR", "")
 CELLS = {"L23PyrFRB": "FigA1FRB", "nRT": "nRTFigA8_00"}
 METHODS = (("default", "double"), ("default", "single"), ("neuron", "double"))
@@ -118,41 +112,18 @@ def write(cell: str, cells: int, ms: float, step: float, folder: Path) -> Path:
     return lems
 
 
-def spent() -> float:
-    """Return the CPU seconds of child processes so far."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def ours(file: Path, method: str, precision: str) -> Measured:
     """Return what lemsmith takes and gives."""
-    with tempfile.TemporaryDirectory() as kept:
-        environment = {**os.environ, "LEMSMITH_CACHE": kept}
-        begin = spent()
-        subprocess.run(
-            [sys.executable, "-m", "lemsmith", "run", str(file), "-q", "--threads", "1",
-             "--method", method, "--precision", precision, "--out", f"{kept}/out"],
-            check=True, env=environment,
-        )  # fmt: skip
-        whole = spent() - begin
-    loop, spikes = looped(file, 3, method=method, precision=precision)
-    return Measured(f"lemsmith, {method}, {precision}", loop, whole, spikes)
+    took = whole(file, method, precision)
+    seconds, spikes = fired(file, 3, method=method, precision=precision)
+    return Measured(f"lemsmith, {method}, {precision}", seconds, took, spikes)
 
 
-def looped(file: Path, repeats: int, **options: Any) -> tuple[float, Trains]:
+def fired(file: Path, repeats: int, **options: Any) -> tuple[float, Trains]:
     """Return the least CPU seconds of the loop, and the spikes of the recorded cells."""
-    request = made(file, threads=1, **options)
-    plan, _ = translate(request)
-    loop = np.inf
-    for _ in range(repeats):
-        running = backend("cpp").start(plan, request)
-        rows = np.empty((plan.program.steps + 1, len(plan.program.columns)))
-        rows[0] = running.initial_row()
-        begin = time.process_time()
-        running.advance(plan.program.steps, rows[1:])
-        loop = min(loop, time.process_time() - begin)
-    when = times(plan.program.step, len(rows))
-    return loop, [np.asarray(crossings(when, column, -0.02)) for column in rows.T]
+    loop = looped(file, repeats, **options)
+    when = times(loop.plan.program.step, len(loop.rows))
+    return loop.seconds, [np.asarray(crossings(when, v, -0.02)) for v in loop.rows.T]
 
 
 def exported(file: Path) -> Measured:
@@ -160,7 +131,7 @@ def exported(file: Path) -> Measured:
     home = Path(NEURON).parent
     environment = {**os.environ, "PATH": f"{home}:{os.environ['PATH']}"}
     environment.pop("PYTHONPATH", None)
-    begin = spent()
+    begin = of_children()
     for command in (
         ["java", "-Xmx3000M", "-Djava.awt.headless=true", "-jar", JAR, file.name, "-neuron",
          "-nogui"],
@@ -173,13 +144,13 @@ def exported(file: Path) -> Measured:
         [NEURON, script.name, "-nogui"],
         cwd=file.parent, check=True, capture_output=True, text=True, env=environment,
     )  # fmt: skip
-    whole = spent() - begin
+    took = of_children() - begin
     told = re.search(r"Finished NEURON simulation in ([0-9.]+) seconds", done.stdout)
     if told is None:
         raise SystemExit(f"NEURON said {done.stdout[-2000:]}")
     table = np.loadtxt(file.with_name("cells.dat"))
     spikes = [np.asarray(crossings(table[:, 0], v, -0.02)) for v in table[:, 1:].T]
-    return Measured("NEURON, exported by jNeuroML", float(told[1]), whole, spikes)
+    return Measured("NEURON, exported by jNeuroML", float(told[1]), took, spikes)
 
 
 def apart(found: Trains, expected: Trains) -> str:
@@ -205,7 +176,7 @@ def compare(cell: str, cells: int, ms: float, step: float) -> Iterator[str]:
                 yield f"| {cell} | {cells} | {method} {precision}: {str(error)[:60]} | | | | | |"
         if NEURON and JAR:
             found.append(exported(file))
-        _, finer = looped(file, 1, step=f"{step / 8} ms")
+        _, finer = fired(file, 1, step=f"{step / 8} ms")
         stepwise = next(m.spikes for m in found if m.name.startswith("lemsmith, neuron"))
         scale = 1e3 / (ms * cells)
         for each in found:

@@ -16,7 +16,6 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,10 +24,8 @@ from typing import Any
 import lemsmith
 import matplotlib.pyplot as plt
 import numpy as np
-from lemsmith.runner.backends import backend
-from lemsmith.runner.pipeline import translate
-from lemsmith.runner.request import made
-from spike_errors import SHARED, cubic_crossings
+from measuring import looped, yardstick
+from spike_errors import cubic_crossings
 
 DOCS = Path(__file__).parents[1] / "docs"
 KEPT = DOCS / "accuracy_cost.json"
@@ -82,10 +79,8 @@ def write_model(
     model: str, step: float, folder: Path, *, length: float, part: str, more: Sequence[str] = ()
 ) -> Path:
     """Write a model of shared/bench at a step and length, ms; return its LEMS file."""
-    command = [sys.executable, str(SHARED / "bench" / "nmlgen.py"), model, str(folder), *more]
-    subprocess.run([*command, "--dt", f"{step:g}", "--ms", f"{length:g}"], check=True)
-    made_file = folder / f"LEMS_{model}.xml"
-    return made_file.rename(folder / f"LEMS_{model}_{step:g}_{part}.xml")
+    file = yardstick(model, folder, *more, "--dt", f"{step:g}", "--ms", f"{length:g}")
+    return file.rename(folder / f"LEMS_{model}_{step:g}_{part}.xml")
 
 
 # --- spikes: one array of times, s, per cell ----------------------------------------------------
@@ -124,23 +119,11 @@ def ours(
     file: Path, method: str, step: float, events: str, *, repeat: int
 ) -> tuple[float, list[np.ndarray]]:
     """Return the CPU time of the time loop, s, and the spikes by cell."""
-    request = made(file, method=method, step=step, events=events, threads=1)
-    plan, _ = translate(request)
-    best, found = np.inf, []
-    single = len(plan.program.ports) <= 1
-    for _ in range(repeat):
-        running = backend("cpp").start(plan, request)
-        first = running.initial_row()
-        rows = np.empty((plan.program.steps, len(plan.program.columns)))
-        begin = time.process_time()
-        running.advance(plan.program.steps, rows)
-        best = min(best, time.process_time() - begin)
-        located = method in ("default", "exact")
-        trace = np.concatenate([[first[0]], rows[:, 0]])
-        found = of_trace(trace, step, 0.0)
-        if not single or located:
-            found = [np.asarray(times) for times in running.events()]
-    return best, found
+    loop = looped(file, repeat, method=method, step=step, events=events)
+    single = len(loop.plan.program.ports) <= 1
+    if not single or method in ("default", "exact"):
+        return loop.seconds, loop.events
+    return loop.seconds, of_trace(loop.rows[:, 0], step, 0.0)
 
 
 def truth_of(model: str, file: Path) -> list[np.ndarray]:

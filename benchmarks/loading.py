@@ -22,14 +22,12 @@ from pathlib import Path
 
 import numpy as np
 from lemsmith.codegen.emit import emit
-from lemsmith.codegen.lower import lower, schedule_of
-from lemsmith.converter.flatten import flatten
+from lemsmith.codegen.lower import lower
 from lemsmith.converter.optimise import optimise
 from lemsmith.converter.read import read
-from lemsmith.converter.resolve import resolve
 from lemsmith.errors import Faults
+from lemsmith.runner.pipeline import flattened, resolved
 from lemsmith.runner.request import made
-from lemsmith.runner.settings import simulation_for, start_draws
 
 ONE = "--one"
 
@@ -48,12 +46,7 @@ def one(file: str) -> str:
     request, faults = made(file), Faults()
     document = read(request.source)
     laps.append(time.process_time())
-    model = resolve(document, faults)
-    simulation = simulation_for(model, request, faults)
-    draw = start_draws(simulation, request).next
-    network = flatten(
-        model, simulation, schedule=schedule_of(request.method), draw=draw, faults=faults
-    )
+    network, _, _ = flattened(resolved(document, request, faults), request, faults)
     laps.append(time.process_time())
     emit(lower(optimise(network), request.method), request.backend, request.name)
     laps.append(time.process_time())

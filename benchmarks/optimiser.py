@@ -10,10 +10,7 @@ one thread, the least of the repeats. Inputs come from `shared/bench` beside the
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
 from lemsmith.codegen import lower_phases
 from lemsmith.codegen.ownership import work
 from lemsmith.converter import optimise
@@ -31,10 +27,9 @@ from lemsmith.runner.build import build, kernel_flags
 from lemsmith.runner.native_phases import NativePhases
 from lemsmith.runner.request import made
 from lemsmith.runner.threads import Threads
-from run import processor
+from measuring import BENCH, loop_of, processor, yardstick
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCH = ROOT.parent / "shared/bench"
 PAGE = ROOT / "docs/optimiser.md"
 
 MODELS = {
@@ -145,16 +140,10 @@ def measure(model: Path, name: str, repeats: int, known: str = "") -> Measured |
     if plan.text == known:
         return None
     library = build(plan.text, kernel_flags())
-    best, events = float("inf"), 0
-    for _ in range(repeats):
-        running = NativePhases(plan.program, library, plan.buffers, Threads(1))
-        rows = np.empty((plan.program.steps, len(plan.program.columns)))
-        running.initial_row()
-        begin = time.process_time()
-        running.advance(plan.program.steps, rows)
-        best = min(best, time.process_time() - begin)
-        events = sum(map(len, running.events()))
-    return Measured(plan.text, work(plan.program), best, events)
+    loop = loop_of(
+        plan, lambda: NativePhases(plan.program, library, plan.buffers, Threads(1)), repeats
+    )
+    return Measured(plan.text, work(plan.program), loop.seconds, sum(map(len, loop.events)))
 
 
 def table(model: Path, repeats: int) -> Iterator[str]:
@@ -199,16 +188,9 @@ def main() -> None:
     for name in options.models:
         title, arguments = MODELS[name]
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(
-                [
-                    *(sys.executable, str(BENCH / "nmlgen.py"), name, folder),
-                    *("--ms", str(options.ms), *arguments),
-                ],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
+            model = yardstick(name, folder, "--ms", str(options.ms), *arguments)
             lines.append(f"### {title}\n")
-            for row in table(Path(folder) / f"LEMS_{name}.xml", options.repeats):
+            for row in table(model, options.repeats):
                 print(row, flush=True)
                 lines.append(row)
             lines.append("")

@@ -15,9 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,11 +24,8 @@ from pathlib import Path
 import numpy as np
 from cost import by_cell, of_peer, of_trace, write_model
 from lemsmith.errors import LemsmithError
-from lemsmith.runner.backends import backend
-from lemsmith.runner.pipeline import translate
-from lemsmith.runner.request import made
-from run import processor
-from speed import BENCH, by_hand
+from measuring import BENCH, looped, of_children, processor, whole
+from speed import by_hand
 
 PEERS = os.environ.get("LEMSMITH_PEERS", "")
 
@@ -90,38 +84,18 @@ class Measured:
     length: float
 
 
-def spent() -> float:
-    """Return the CPU seconds of child processes so far."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def ours(file: Path, precision: str, length: float, step: float) -> Measured:
     """Return what lemsmith takes and gives by its default method."""
-    request = made(file, precision=precision, threads=1)
-    plan, _ = translate(request)
-    loop, spikes = np.inf, []
-    for _ in range(5):
-        running = backend("cpp").start(plan, request)
-        first = running.initial_row()
-        rows = np.empty((plan.program.steps, len(plan.program.columns)))
-        begin = time.process_time()
-        running.advance(plan.program.steps, rows)
-        loop = min(loop, time.process_time() - begin)
-        spikes = [np.asarray(times) for times in running.events()]
-    if not spikes:
-        spikes = of_trace(np.concatenate([[first[0]], rows[:, 0]]), step * 1e-3, 0.0)
-    with tempfile.TemporaryDirectory() as kept:
-        environment = {**os.environ, "LEMSMITH_CACHE": kept}
-        command = [sys.executable, "-m", "lemsmith", "run", str(file), "-q", "--threads", "1"]
-        begin = spent()
-        subprocess.run(
-            [*command, "--precision", precision, "--out", f"{kept}/out"],
-            check=True, env=environment,
-        )  # fmt: skip
-        whole = spent() - begin
+    loop = looped(file, 5, precision=precision)
+    spikes = loop.events or of_trace(loop.rows[:, 0], step * 1e-3, 0.0)
     seconds = length * 1e-3
-    return Measured(f"lemsmith, {precision}", loop / seconds, whole, spikes, length)
+    return Measured(
+        f"lemsmith, {precision}",
+        loop.seconds / seconds,
+        whole(file, precision=precision),
+        spikes,
+        length,
+    )
 
 
 def kernels(model: str, folder: Path, about: Yardstick) -> Iterator[Measured]:
@@ -140,9 +114,9 @@ def peer(name: str, model: str, about: Yardstick, folder: Path) -> Measured:
     length = about.peers[name]
     for part, ms in (("short", about.step), ("whole", length)):
         write_model(model, about.step, folder, length=ms, part=part, more=about.arguments)
-    begin = spent()
+    begin = of_children()
     given = of_peer(name, model, about.step, folder, "")
-    whole = spent() - begin
+    took = of_children() - begin
     cells = int(np.load(folder / f"{model}.npz")["n"])
     spikes = (
         of_trace(given["trace"], about.step * 1e-3, given["first"])
@@ -150,7 +124,7 @@ def peer(name: str, model: str, about: Yardstick, folder: Path) -> Measured:
         else by_cell(given["i"], given["t"], cells)
     )
     seconds = length * 1e-3
-    return Measured(NAMES[name], given["cpu"] / seconds, whole, spikes, length)
+    return Measured(NAMES[name], given["cpu"] / seconds, took, spikes, length)
 
 
 def alike(found: Trains, expected: Trains, until: float) -> str:

@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import re
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,15 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lemsmith.errors import LemsmithError
-from lemsmith.runner import pipeline
-from lemsmith.runner.backends import backend
 from lemsmith.runner.recording import crossings
-from lemsmith.runner.request import made
 from lemsmith.runner.simulate import times
+from measuring import SHARED, looped, of_children
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 SECONDS = re.compile(r"in ([\d.]+) seconds")
 PEERS = {"jnml": "jNeuroML", "nrn": "NEURON"}
 
@@ -69,26 +64,14 @@ def references(least: float) -> Iterator[Reference]:
     yield from sorted(found, key=lambda each: -each.seconds)
 
 
-def spent() -> float:
-    """Return the CPU seconds of this process and its children."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
-
-
 def row(reference: Reference, method: str) -> str:
     """Return the row of one model."""
-    begin = spent()
-    request = made(reference.file, method=method, threads=1)
-    plan, _ = pipeline.translate(request)
-    running = backend("cpp").start(plan, request)
-    columns = [column.path for column in plan.program.columns]
-    rows = np.empty((plan.program.steps + 1, max(1, len(columns))))
-    rows[0, : len(columns)] = running.initial_row()
-    loop = time.process_time()
-    running.advance(plan.program.steps, rows[1:])
-    loop = time.process_time() - loop
-    whole = spent() - begin
-    time_of = times(plan.program.step, len(rows))
+    begin = time.process_time() + of_children()
+    run = looped(reference.file, method=method)
+    whole = time.process_time() + of_children() - begin
+    program, rows, loop = run.plan.program, run.rows, run.seconds
+    columns = [column.path for column in program.columns]
+    time_of = times(program.step, len(rows))
     alike = [
         len(crossings(time_of, rows[:, columns.index(path)], column["threshold"]))
         == column["n_crossings"]
@@ -96,7 +79,7 @@ def row(reference: Reference, method: str) -> str:
         if (path := column["quantity"]) in columns and "n_crossings" in column
     ]
     return (
-        f"| {reference.name.replace('__', ' ')} | {plan.program.steps:,} | {reference.peer} "
+        f"| {reference.name.replace('__', ' ')} | {program.steps:,} | {reference.peer} "
         f"{reference.seconds:.1f} | {loop:.2f} | {reference.seconds / loop:.0f} | {whole:.1f} | "
         f"{sum(alike)} of {len(alike)} |"
     )

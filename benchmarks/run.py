@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from measuring import processor
+
 HERE = Path(__file__).parent
-CPU = Path("/proc/cpuinfo")
-
-
-def processor() -> str:
-    """Return what the processor calls itself."""
-    lines = CPU.read_text().splitlines() if CPU.exists() else []
-    found = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return found[0] if found else platform.processor()
 
 
 def main() -> None:

@@ -16,16 +16,11 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import numpy as np
 from lemsmith.errors import LemsmithError
-from lemsmith.runner import pipeline
-from lemsmith.runner.backends import backend
-from lemsmith.runner.request import made
+from measuring import BENCH, looped, yardstick
 
-BENCH = Path(__file__).resolve().parents[2] / "shared/bench"
 FLAGS = (
     "-O3",
     "-march=native",
@@ -42,22 +37,6 @@ NUMBERS = {"cuba": 0, "coba": 1, "cobahh": 2, "izh": 3}
 METHODS = (("default", "double"), ("euler", "double"), ("default", "single"))
 #: Delays of the connections, ms, as the inputs have them.
 DELAYS = {"izh": 1.0}
-
-
-def ours(model: Path, method: str, precision: str, repeats: int) -> tuple[float, int]:
-    """Return CPU seconds of the loop and the number of recorded events."""
-    request = made(model, method=method, precision=precision, threads=1)
-    found, _ = pipeline.translate(request)
-    best, events = float("inf"), 0
-    for _ in range(repeats):
-        running = backend("cpp").start(found, request)
-        rows = np.empty((found.program.steps, len(found.program.columns)))
-        running.initial_row()
-        begin = time.process_time()
-        running.advance(found.program.steps, rows)
-        best = min(best, time.process_time() - begin)
-        events = sum(len(times) for times in running.events())
-    return best, events
 
 
 def by_hand(
@@ -96,11 +75,7 @@ def compare(name: str, ms: float, repeats: int) -> None:
     """Print the rows of one model."""
     with tempfile.TemporaryDirectory() as kept:
         folder = Path(kept)
-        subprocess.run(
-            [sys.executable, str(BENCH / "nmlgen.py"), name, str(folder), "--ms", str(ms)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        model = yardstick(name, folder, "--ms", str(ms))
         hand = {
             precision: by_hand(name, folder, ms, real, repeats)
             for precision, real in (("double", "double"), ("single", "float"))
@@ -108,10 +83,11 @@ def compare(name: str, ms: float, repeats: int) -> None:
         for method, precision in METHODS:
             head = f"| {name} | {precision} | {method} |"
             try:
-                mine, events = ours(folder / f"LEMS_{name}.xml", method, precision, repeats)
+                loop = looped(model, repeats, method=method, precision=precision)
             except LemsmithError as error:
                 print(f"{head} {str(error)[:70]} | | | |", flush=True)
                 continue
+            mine, events = loop.seconds, sum(map(len, loop.events))
             theirs, spikes = hand[precision]
             print(
                 f"{head} {mine:.3f} | {theirs:.3f} | {mine / theirs:.2f} | {events} / {spikes} |",

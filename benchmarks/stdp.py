@@ -20,13 +20,10 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
-from lemsmith.runner import pipeline
-from lemsmith.runner.backends import backend
-from lemsmith.runner.request import made
+from measuring import looped
 
 HERE = Path(__file__).resolve().parent
 INPUTS = 1000
@@ -98,18 +95,11 @@ def ours(file: Path, seconds: float, runs: int) -> list[list[float]]:
     """Return CPU seconds, rate (Hz) and mean strength of every run."""
     found = []
     for seed in range(1, runs + 1):
-        request = made(file, threads=1, seed=seed)
-        plan, _ = pipeline.translate(request)
-        running = backend("cpp").start(plan, request)
-        rows = np.empty((plan.program.steps, len(plan.program.columns)))
-        running.initial_row()
-        begin = time.process_time()
-        running.advance(len(rows), rows)
-        cpu = time.process_time() - begin
-        (times,) = running.events()
-        late = (np.asarray(times) > 0.9 * seconds).sum() / (0.1 * seconds)
-        (strengths,) = (v for (_, name), v in running.variables.items() if name == "w")
-        found.append([cpu, float(late), float(np.mean(strengths))])
+        loop = looped(file, seed=seed)
+        (times,) = loop.events
+        late = (times > 0.9 * seconds).sum() / (0.1 * seconds)
+        (strengths,) = (v for (_, name), v in loop.running.variables.items() if name == "w")
+        found.append([loop.seconds, float(late), float(np.mean(strengths))])
     return found
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,8 +21,8 @@ from lemsmith.runner.native_phases import NativePhases
 from lemsmith.runner.plan import Plan
 from lemsmith.runner.request import made
 from lemsmith.runner.threads import Threads
+from measuring import BENCH, yardstick
 
-BENCH = Path(__file__).resolve().parents[2] / "shared/bench"
 TASKS = Path("/proc/self/task")
 
 
@@ -66,15 +64,8 @@ def main() -> None:
     for name in options.models:
         with tempfile.TemporaryDirectory() as folder:
             size = ["--n", "10000"] if name == "m2" else []
-            subprocess.run(
-                [
-                    *(sys.executable, str(BENCH / "nmlgen.py"), name, folder),
-                    *("--ms", str(options.ms), *size),
-                ],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-            plan, _ = pipeline.translate(made(Path(folder) / f"LEMS_{name}.xml"))
+            model = yardstick(name, folder, "--ms", str(options.ms), *size)
+            plan, _ = pipeline.translate(made(model))
         library = build(plan.text, kernel_flags())
         results: set[str] = set()
         alone = 0.0
