@@ -25,7 +25,7 @@ from typing import Any
 import made_models as models
 import numpy as np
 from lemsmith.codegen.emit import emit
-from lemsmith.codegen.kernel_text import used_names
+from lemsmith.codegen.kernel_names import used_names
 from lemsmith.codegen.program import Function, Layout, Program
 from lemsmith.converter.network import Assign
 from lemsmith.errors import MissingTool

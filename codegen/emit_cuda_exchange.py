@@ -11,7 +11,8 @@ from collections.abc import Callable
 from ..errors import InternalError
 from .device_events import Events, Keys, Port, Way, delays, handler_of, reach
 from .device_order import OWN, Operation
-from .kernel_text import KernelText, local_name, uniform
+from .kernel_names import local_name
+from .kernel_text import KernelText, uniform
 from .print_c import identifier
 from .program import Delivery, Program
 

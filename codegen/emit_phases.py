@@ -12,7 +12,8 @@ from ..converter.network import Assign
 from ..errors import InternalError, UsageError
 from .emit_exchange import ExchangeText
 from .finite_checks import stepped, told_by
-from .kernel_text import CPP, KernelText, local_name, stored
+from .kernel_names import local_name, stored
+from .kernel_text import CPP, KernelText
 from .located import CROSSED, TURNING
 from .lower_phases import CLOCK, OLD, VERSION
 from .ownership import Access, Ownership, meetings, threaded

@@ -6,29 +6,18 @@ exchanged and what a step does in which order is written by `emit_phases` and `e
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..converter.expressions import (
-    COMPARISONS,
-    ONE,
-    ZERO,
-    Binary,
     Choose,
-    Expression,
-    Name,
-    Number,
-    calls,
-    names,
-    walk,
 )
 from ..converter.network import Assign, Collect, Flow
 from ..errors import InternalError
 from .attached_runs import Runs, runs_of
+from .kernel_names import loaded, local_name, stored, used_names
 from .located import CROSSED
 from .print_c import VECTOR, Printer, identifier, number
 from .program import (
@@ -47,6 +36,7 @@ from .program import (
     slope_name,
 )
 from .templates import render
+from .vector_printer import QUICK, VectorPrinter, truths_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +83,6 @@ CARRYING = frozenset({"step", "tests", "act"})
 #: three places that it is called from; longer ones cost the compiler more than they win.
 SHORT = 2500
 
-#: The functions of those: short chains of operations rather than what vectorises.
-QUICK = {**VECTOR, "phi": "ls_phi_quick", "expm1": "ls_expm1_quick"}
-
 #: The type of time, states, parameters and per-connection values by precision.
 REALS = {"double": ("double", "double"), "single": ("float", "float"), "mixed": ("double", "float")}
 
@@ -110,137 +97,6 @@ CABLE_BUFFERS = (
     "diagonal",
     "increment",
 )
-
-
-def compares_time(tree: Expression) -> bool:
-    """Tell whether a tree is a comparison that mentions the time."""
-    return isinstance(tree, Binary) and tree.operator in COMPARISONS and "t" in names(tree)
-
-
-class VectorPrinter(Printer):
-    """Prints powers with small whole exponents as products, and choices without branches.
-
-    `timed` prints comparisons with the time, where that needs more digits than all else: a
-    condition that a kernel in single precision sees a step early or late is seen by nobody,
-    because instances are carried through a step in double precision.
-    """
-
-    def __init__(
-        self,
-        load: Callable[[str], str],
-        functions: Mapping[str, str],
-        real: str,
-        timed: Printer | None = None,
-    ) -> None:
-        super().__init__(load, functions, real)
-        self.timed = timed
-
-    #: What chooses by a condition: in loops by bits, elsewhere by a jump, which predicts well.
-    choice = "ls_where"
-
-    #: Locals that are truths, not numbers: they are compared with 0 and nothing else.
-    truths: frozenset[str] = frozenset()
-
-    def __call__(self, tree: Expression) -> str:
-        """Return `tree` as C; `and` and `or` evaluate both sides, a choice both values."""
-        if self.timed is not None and compares_time(tree):
-            return self.timed(tree)
-        if self.truths:
-            match tree:
-                case Binary("!=", Name(name), Number(0.0)) if name in self.truths:
-                    return self.load(name)
-        if isinstance(tree, Binary) and tree.operator in ("and", "or"):
-            symbol = "&" if tree.operator == "and" else "|"
-            return f"({self(tree.left)} {symbol} {self(tree.right)})"
-        if isinstance(tree, Choose) and not calls(tree, "draw"):
-            parts = (tree.condition, tree.then, tree.otherwise)
-            return f"{self.choice}({', '.join(map(self, parts))})"
-        return super().__call__(tree)
-
-    def power(self, base: Expression, exponent: Expression) -> str:
-        """Return a power as C."""
-        if isinstance(exponent, Number) and exponent.value in (2.0, 3.0, 4.0, -1.0, 0.5):
-            inner = self(base)
-            match exponent.value:
-                case -1.0:
-                    return f"({number(1.0, self.real)} / {inner})"
-                case 0.5:
-                    return f"{self.functions['sqrt']}({inner})"
-                case value:
-                    return f"ls_power{int(value)}({inner})"
-        return super().power(base, exponent)
-
-
-def loaded(name: str) -> str:
-    """Return the C name of a kernel's own copy of a variable or parameter."""
-    return f"x_{identifier(name)}"
-
-
-def truths_of(function: Function) -> frozenset[str]:
-    """Return the locals that are 1 where something holds, else 0, and only asked whether so.
-
-    As numbers they cost a loop two operations more.
-    """
-    trees = [s.value for s in function.body if isinstance(s, Assign)]
-    trees += [s.condition for s in function.body if isinstance(s, Flag)]
-    asked: Counter[str] = Counter()
-    read: Counter[str] = Counter()
-    for node in (n for tree in trees for n in walk(tree)):
-        match node:
-            case Binary("!=", Name(name), Number(0.0)):
-                asked[name] += 1
-            case Name(name):
-                read[name] += 1
-    return frozenset(
-        s.variable
-        for s in function.body
-        if isinstance(s, Assign)
-        and s.variable in function.locals
-        and isinstance(s.value, Choose)
-        and (s.value.then, s.value.otherwise) == (ONE, ZERO)
-        and s.variable.startswith("crossed")
-        and asked[s.variable] == read[s.variable]
-    )
-
-
-def stored(name: str) -> str:
-    """Return the C name of what a kernel stores into a variable."""
-    return f"y_{identifier(name)}"
-
-
-def used_names(function: Function) -> set[str]:
-    """Return every name that the expressions of a function mention."""
-    found: set[str] = set()
-    for statement in function.body:
-        match statement:
-            case Assign(_, value):
-                found |= names(value)
-            case Flag(_, condition):
-                found |= names(condition)
-            case Flow(_, edges):
-                found.update(rate for _, _, f, r in edges for rate in (f, r))
-    return found
-
-
-#: Names that a model's own must not hide: of our functions' parameters, and C's.
-TAKEN = frozenset(
-    "m s i k n t dt x y z on bad now real small a work round count list many size lane lanes "
-    "alignas alignof and asm auto bool break case catch char class const constexpr continue "
-    "decltype default delete do double else enum explicit export extern false float for friend "
-    "goto if inline int long mutable namespace new not operator or private protected public "
-    "register return short signed sizeof static struct switch template this throw true try "
-    "typedef typeid typename union unsigned using virtual void volatile while xor".split()
-)
-
-
-def local_name(name: str) -> str:
-    """Return the C name of what lives only inside a function.
-
-    >>> local_name("v"), local_name("x")
-    ('v', 'x__own')
-    """
-    text = identifier(name)
-    return f"{text}__own" if text in TAKEN else text
 
 
 class KernelText:

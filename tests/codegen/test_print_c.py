@@ -8,8 +8,8 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lemsmith.codegen.kernel_text import VectorPrinter
 from lemsmith.codegen.print_c import IDENTIFIER, VECTOR, Printer, identifier, number
+from lemsmith.codegen.vector_printer import VectorPrinter
 from lemsmith.converter.expressions import Call, Choose, Name, Number, parse
 from lemsmith.converter.simplify import simplify
 from lemsmith.errors import InternalError
